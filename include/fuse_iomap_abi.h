@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The fuse-iomap wire format, as user space sees it.
+ *
+ * Numbers and layouts are those of the posted series (v7); the one difference
+ * is the INIT bit, see FUSE_IOMAP below. Released <linux/fuse.h> has none of
+ * this. The same definitions stand in the kernel series in
+ * include/uapi/linux/fuse.h, and `make check` compares the two.
+ *
+ * Included by the BPF programs too, so it needs nothing but <linux/types.h>.
+ * Offsets, lengths and addresses are in bytes unless a name says otherwise.
+ */
+#ifndef FUSE_IOMAP_ABI_H
+#define FUSE_IOMAP_ABI_H
+
+#include <linux/types.h>
+
+/*
+ * INIT flag "the kernel offers / the server wants iomap". The posted series
+ * uses bit 43, which Linux 7.3 gave to FUSE_HAS_IO_URING_BUFPOOL; 44 is free.
+ */
+#define FUSE_IOMAP		(1ULL << 44)
+
+/* Opcodes. */
+#define FUSE_IOMAP_CONFIG	4092
+#define FUSE_IOMAP_IOEND	4093
+#define FUSE_IOMAP_BEGIN	4094
+#define FUSE_IOMAP_END		4095
+
+/* fuse_iomap_io.type */
+#define FUSE_IOMAP_TYPE_HOLE		0
+#define FUSE_IOMAP_TYPE_DELALLOC	1
+#define FUSE_IOMAP_TYPE_MAPPED		2
+#define FUSE_IOMAP_TYPE_UNWRITTEN	3
+#define FUSE_IOMAP_TYPE_INLINE		4
+#define FUSE_IOMAP_TYPE_NOCACHE		253
+#define FUSE_IOMAP_TYPE_RETRY_CACHE	254
+/* Only as the write mapping: "write where the read mapping says". */
+#define FUSE_IOMAP_TYPE_PURE_OVERWRITE	255
+
+#define FUSE_IOMAP_DEV_NULL	0U		/* fuse_iomap_io.dev: no device */
+#define FUSE_IOMAP_NULL_ADDR	(-1ULL)		/* fuse_iomap_io.addr: no address */
+
+/* fuse_iomap_io.flags */
+#define FUSE_IOMAP_F_NEW		(1U << 0)
+#define FUSE_IOMAP_F_DIRTY		(1U << 1)
+#define FUSE_IOMAP_F_SHARED		(1U << 2)
+#define FUSE_IOMAP_F_MERGED		(1U << 3)
+#define FUSE_IOMAP_F_BOUNDARY		(1U << 4)
+#define FUSE_IOMAP_F_ANON_WRITE		(1U << 5)
+#define FUSE_IOMAP_F_ATOMIC_BIO		(1U << 6)
+#define FUSE_IOMAP_F_WANT_IOMAP_END	(1U << 7)
+/* Only towards the server, in END. */
+#define FUSE_IOMAP_F_SIZE_CHANGED	(1U << 8)
+#define FUSE_IOMAP_F_STALE		(1U << 9)
+
+/* fuse_iomap_begin_in.opflags, fuse_iomap_end_in.opflags; 0 is a read */
+#define FUSE_IOMAP_OP_WRITE		(1U << 0)
+#define FUSE_IOMAP_OP_ZERO		(1U << 1)
+#define FUSE_IOMAP_OP_REPORT		(1U << 2)
+#define FUSE_IOMAP_OP_FAULT		(1U << 3)
+#define FUSE_IOMAP_OP_DIRECT		(1U << 4)
+#define FUSE_IOMAP_OP_NOWAIT		(1U << 5)
+#define FUSE_IOMAP_OP_OVERWRITE_ONLY	(1U << 6)
+#define FUSE_IOMAP_OP_UNSHARE		(1U << 7)
+#define FUSE_IOMAP_OP_DAX		(1U << 8)
+#define FUSE_IOMAP_OP_ATOMIC		(1U << 9)
+#define FUSE_IOMAP_OP_DONTCACHE		(1U << 10)
+#define FUSE_IOMAP_OP_SWAPFILE		(1U << 30)
+#define FUSE_IOMAP_OP_WRITEBACK		(1U << 31)
+
+/* fuse_iomap_ioend_in.flags */
+#define FUSE_IOMAP_IOEND_SHARED		(1U << 0)
+#define FUSE_IOMAP_IOEND_UNWRITTEN	(1U << 1)
+#define FUSE_IOMAP_IOEND_BOUNDARY	(1U << 2)
+#define FUSE_IOMAP_IOEND_DIRECT		(1U << 3)
+#define FUSE_IOMAP_IOEND_APPEND		(1U << 4)
+#define FUSE_IOMAP_IOEND_WRITEBACK	(1U << 5)
+#define FUSE_IOMAP_IOEND_SWAPOFF	(1U << 6)
+
+/* fuse_attr.flags: switch iomap on for an inode; IOMAP needs EXCLUSIVE. */
+#define FUSE_ATTR_EXCLUSIVE	(1U << 2)
+#define FUSE_ATTR_IOMAP		(1U << 3)
+
+/* fuse_backing_map.flags of FUSE_DEV_IOC_BACKING_OPEN: what the fd is for. */
+#define FUSE_BACKING_TYPE_MASK		0xffU
+#define FUSE_BACKING_TYPE_PASSTHROUGH	0U
+#define FUSE_BACKING_TYPE_IOMAP		1U
+
+/* One mapping: file range [offset, offset + length) and where it is. */
+struct fuse_iomap_io {
+	__u64 offset;	/* in the file */
+	__u64 length;
+	__u64 addr;	/* on the device, or FUSE_IOMAP_NULL_ADDR */
+	__u16 type;	/* FUSE_IOMAP_TYPE_* */
+	__u16 flags;	/* FUSE_IOMAP_F_* */
+	__u32 dev;	/* backing id, or FUSE_IOMAP_DEV_NULL */
+};
+
+struct fuse_iomap_begin_in {
+	__u32 opflags;
+	__u32 reserved;
+	__u64 attr_ino;	/* fuse_attr.ino */
+	__u64 pos;
+	__u64 count;
+};
+
+struct fuse_iomap_begin_out {
+	struct fuse_iomap_io read;	/* where the data is now */
+	struct fuse_iomap_io write;	/* where data written goes */
+};
+
+struct fuse_iomap_end_in {
+	__u32 opflags;
+	__u32 reserved;
+	__u64 attr_ino;
+	__u64 pos;
+	__u64 count;
+	__s64 written;	/* bytes done, or a negative errno */
+	struct fuse_iomap_io map;
+};
+
+struct fuse_iomap_ioend_in {
+	__u32 flags;	/* FUSE_IOMAP_IOEND_* */
+	__s32 error;	/* negative errno or 0 */
+	__u64 attr_ino;
+	__u64 pos;
+	__u64 new_addr;
+	__u64 written;
+	__u32 dev;
+	__u32 pad;
+};
+
+struct fuse_iomap_ioend_out {
+	__u64 newsize;	/* file size on disk after this */
+};
+
+#ifndef __cplusplus
+_Static_assert(sizeof(struct fuse_iomap_io) == 32, "wire format");
+_Static_assert(sizeof(struct fuse_iomap_begin_in) == 32, "wire format");
+_Static_assert(sizeof(struct fuse_iomap_begin_out) == 64, "wire format");
+_Static_assert(sizeof(struct fuse_iomap_end_in) == 72, "wire format");
+_Static_assert(sizeof(struct fuse_iomap_ioend_in) == 48, "wire format");
+_Static_assert(sizeof(struct fuse_iomap_ioend_out) == 8, "wire format");
+#endif
+
+#endif /* FUSE_IOMAP_ABI_H */
