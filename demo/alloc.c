@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Block map and extent lists; the contract is in alloc.h. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "alloc.h"
+
+#define WORD_BITS 64
+
+/* The block map */
+
+int alloc_init(struct alloc *alloc, uint64_t nblocks, uint64_t extent_max)
+{
+	*alloc = (struct alloc) {
+		.map = calloc((nblocks + WORD_BITS - 1) / WORD_BITS, sizeof(uint64_t)),
+		.nblocks = nblocks,
+		.nfree = nblocks,
+		.extent_max = extent_max,
+	};
+	pthread_mutex_init(&alloc->lock, NULL);
+	return alloc->map ? 0 : -ENOMEM;
+}
+
+void alloc_destroy(struct alloc *alloc)
+{
+	free(alloc->map);
+	pthread_mutex_destroy(&alloc->lock);
+}
+
+uint64_t alloc_free_blocks(struct alloc *alloc)
+{
+	uint64_t nfree;
+
+	pthread_mutex_lock(&alloc->lock);
+	nfree = alloc->nfree;
+	pthread_mutex_unlock(&alloc->lock);
+	return nfree;
+}
+
+static bool in_use(const struct alloc *alloc, uint64_t block)
+{
+	return alloc->map[block / WORD_BITS] >> (block % WORD_BITS) & 1;
+}
+
+static void flip(struct alloc *alloc, uint64_t block, uint64_t len)
+{
+	for (uint64_t b = block; b < block + len; b++)
+		alloc->map[b / WORD_BITS] ^= 1ULL << (b % WORD_BITS);
+}
+
+/* The first free block at or after @block; nblocks if there is none. */
+static uint64_t next_free(const struct alloc *alloc, uint64_t block)
+{
+	while (block < alloc->nblocks) {
+		uint64_t free_bits = ~alloc->map[block / WORD_BITS] >> (block % WORD_BITS);
+
+		if (free_bits)
+			return min_u64(block + __builtin_ctzll(free_bits), alloc->nblocks);
+		block = (block / WORD_BITS + 1) * WORD_BITS;
+	}
+	return alloc->nblocks;
+}
+
+static uint64_t free_run(const struct alloc *alloc, uint64_t block, uint64_t max)
+{
+	uint64_t len = 0;
+
+	max = min_u64(max, alloc->nblocks - block);
+	while (len < max && !in_use(alloc, block + len))
+		len++;
+	return len;
+}
+
+/*
+ * Take up to @len blocks in one run: at @goal if that one is free, so that a
+ * file grows in place, else at the cursor. Returns how many, 0 if all are used.
+ */
+static uint64_t alloc_take(struct alloc *alloc, uint64_t goal, uint64_t len, uint64_t *block)
+{
+	pthread_mutex_lock(&alloc->lock);
+	if (goal < alloc->nblocks && !in_use(alloc, goal))
+		*block = goal;
+	else
+		*block = next_free(alloc, alloc->cursor);
+	if (*block == alloc->nblocks)
+		*block = next_free(alloc, 0);
+	len = *block < alloc->nblocks ? free_run(alloc, *block, len) : 0;
+	flip(alloc, *block, len);
+	alloc->nfree -= len;
+	/* With small extents asked for, leave a gap: no two make one run. */
+	alloc->cursor = *block + len + !!alloc->extent_max;
+	pthread_mutex_unlock(&alloc->lock);
+	return len;
+}
+
+static void alloc_give(struct alloc *alloc, uint64_t block, uint64_t len)
+{
+	pthread_mutex_lock(&alloc->lock);
+	flip(alloc, block, len);
+	alloc->nfree += len;
+	pthread_mutex_unlock(&alloc->lock);
+}
+
+/* Extents */
+
+/* The index of the first extent that ends after @off; n if there is none. */
+static size_t lower_bound(const struct extents *extents, uint64_t off)
+{
+	size_t lo = 0, hi = extents->n;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (extents->v[mid].off + extents->v[mid].len <= off)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+/* Make room, so that the next @more insertions cannot fail. */
+static int reserve(struct extents *extents, size_t more)
+{
+	size_t capacity = extents->capacity ? extents->capacity : 4;
+	struct extent *v;
+
+	if (extents->n + more <= extents->capacity)
+		return 0;
+	while (capacity < extents->n + more)
+		capacity *= 2;
+	v = reallocarray(extents->v, capacity, sizeof(*v));
+	if (!v)
+		return -ENOMEM;
+	extents->v = v;
+	extents->capacity = capacity;
+	return 0;
+}
+
+static void insert_at(struct extents *extents, size_t i, struct extent extent)
+{
+	struct extent *v = extents->v;
+
+	memmove(&v[i + 1], &v[i], (extents->n - i) * sizeof(*v));
+	v[i] = extent;
+	extents->n++;
+}
+
+static void remove_at(struct extents *extents, size_t i, size_t count)
+{
+	struct extent *v = extents->v;
+
+	memmove(&v[i], &v[i + count], (extents->n - i - count) * sizeof(*v));
+	extents->n -= count;
+}
+
+/* Let an extent begin at @off, if one goes across. Returns lower_bound(@off). */
+static size_t split_at(struct extents *extents, uint64_t off)
+{
+	size_t i = lower_bound(extents, off);
+	struct extent *left = &extents->v[i], right;
+	uint64_t len;
+
+	if (i == extents->n || left->off >= off)
+		return i;
+	len = off - left->off;
+	right = (struct extent) { off, left->len - len, left->block + len, left->written };
+	left->len = len;
+	insert_at(extents, i + 1, right);
+	return i + 1;
+}
+
+static bool can_merge(const struct alloc *alloc, const struct extent *a, const struct extent *b)
+{
+	return a->off + a->len == b->off && a->block + a->len == b->block &&
+	       a->written == b->written &&
+	       (!alloc->extent_max || a->len + b->len <= alloc->extent_max);
+}
+
+/* Merge what can be merged among the extents from @first - 1 to @last. */
+static void merge(const struct alloc *alloc, struct extents *extents, size_t first, size_t last)
+{
+	size_t kept = first ? first - 1 : 0;
+	size_t end = last < extents->n ? last : extents->n - 1;
+	struct extent *v = extents->v;
+
+	if (!extents->n)
+		return;
+	for (size_t i = kept + 1; i <= end; i++) {
+		if (can_merge(alloc, &v[kept], &v[i]))
+			v[kept].len += v[i].len;
+		else
+			v[++kept] = v[i];
+	}
+	remove_at(extents, kept + 1, end - kept);
+}
+
+bool extents_find(const struct extents *extents, uint64_t off, struct extent *found)
+{
+	size_t i = lower_bound(extents, off);
+
+	if (i < extents->n && extents->v[i].off <= off) {
+		*found = extents->v[i];
+		return true;
+	}
+	*found = (struct extent) {
+		.off = off,
+		.len = (i < extents->n ? extents->v[i].off : UINT64_MAX) - off,
+	};
+	return false;
+}
+
+int extents_fill(struct alloc *alloc, struct extents *extents, uint64_t off, uint64_t len)
+{
+	size_t i = lower_bound(extents, off);
+	uint64_t goal = alloc->nblocks;
+	struct extent new = { .off = off };
+
+	if (reserve(extents, 1))
+		return -ENOMEM;
+	if (i < extents->n)
+		len = min_u64(len, extents->v[i].off - off);
+	if (alloc->extent_max)
+		len = min_u64(len, alloc->extent_max);
+	else if (i > 0)
+		goal = extents->v[i - 1].block + extents->v[i - 1].len;
+	new.len = alloc_take(alloc, goal, len, &new.block);
+	if (!new.len)
+		return -ENOSPC;
+	insert_at(extents, i, new);
+	extents->blocks += new.len;
+	merge(alloc, extents, i, i + 1);
+	return 0;
+}
+
+int extents_mark_written(struct alloc *alloc, struct extents *extents, uint64_t off, uint64_t len)
+{
+	size_t first, end;
+
+	if (reserve(extents, 2))
+		return -ENOMEM;
+	first = split_at(extents, off);
+	end = split_at(extents, off + len);
+	for (size_t i = first; i < end; i++)
+		extents->v[i].written = true;
+	merge(alloc, extents, first, end);
+	return 0;
+}
+
+int extents_punch(struct alloc *alloc, struct extents *extents, uint64_t off, uint64_t len)
+{
+	size_t first, end;
+
+	if (reserve(extents, 2))
+		return -ENOMEM;
+	first = split_at(extents, off);
+	end = split_at(extents, off + len);
+	for (size_t i = first; i < end; i++) {
+		alloc_give(alloc, extents->v[i].block, extents->v[i].len);
+		extents->blocks -= extents->v[i].len;
+	}
+	remove_at(extents, first, end - first);
+	return 0;
+}
+
+void extents_free(struct alloc *alloc, struct extents *extents)
+{
+	for (size_t i = 0; i < extents->n; i++)
+		alloc_give(alloc, extents->v[i].block, extents->v[i].len);
+	free(extents->v);
+	*extents = (struct extents) { 0 };
+}

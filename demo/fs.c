@@ -1,0 +1,517 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The libfuse operations: names and attributes, as any file system has them.
+ *
+ * Absent are those where ENOSYS is the right answer: it is remembered by the
+ * kernel, which saves e.g. a GETXATTR before each write and a FLUSH per close.
+ */
+#define FUSE_USE_VERSION 312
+#include <errno.h>
+#include <fcntl.h>
+#include <fuse_lowlevel.h>
+#include <linux/falloc.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/statvfs.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "fs.h"
+
+/* Nobody but the kernel changes anything here, so it may keep what it knows. */
+#define TIMEOUT_S 86400.0
+
+static struct fs *fs_of(fuse_req_t req)
+{
+	return fuse_req_userdata(req);
+}
+
+/* The kernel holds a reference to every inode it names: there is one. */
+static struct inode *inode_of(fuse_req_t req, fuse_ino_t ino)
+{
+	return inode_get(fs_of(req), ino);
+}
+
+/* What the kernel is told of an inode; it gets a reference. Needs fs->lock. */
+static struct fuse_entry_param make_entry(struct fs *fs, struct inode *inode)
+{
+	inode->nlookup++;
+	return (struct fuse_entry_param) {
+		.ino = inode->attr.st_ino,
+		.generation = inode->generation,
+		.attr = inode_stat(fs, inode),
+		.attr_timeout = TIMEOUT_S,
+		.entry_timeout = TIMEOUT_S,
+	};
+}
+
+static void forget(struct fs *fs, fuse_ino_t ino, uint64_t nlookup)
+{
+	pthread_mutex_lock(&fs->lock);
+	inode_forget(fs, inode_get(fs, ino), nlookup);
+	pthread_mutex_unlock(&fs->lock);
+}
+
+/* Send an entry, or the error; an entry that did not arrive holds no reference. */
+static void reply_entry(fuse_req_t req, int err, const struct fuse_entry_param *entry,
+			const struct fuse_file_info *fi)
+{
+	struct fs *fs = fs_of(req);
+
+	if (err)
+		fuse_reply_err(req, -err);
+	else if ((fi ? fuse_reply_create(req, entry, fi) : fuse_reply_entry(req, entry)) &&
+		 entry->ino)
+		forget(fs, entry->ino, 1);
+}
+
+static void op_init(void *userdata, struct fuse_conn_info *conn)
+{
+	/* O_TRUNC comes as SETATTR; set-id bits, too, are dropped by SETATTR. */
+	conn->want &= ~(FUSE_CAP_AUTO_INVAL_DATA | FUSE_CAP_ATOMIC_O_TRUNC |
+			FUSE_CAP_HANDLE_KILLPRIV);
+}
+
+static void op_lookup(fuse_req_t req, fuse_ino_t dir, const char *text)
+{
+	struct fs *fs = fs_of(req);
+	/* No inode: remember that there is none. */
+	struct fuse_entry_param entry = { .entry_timeout = TIMEOUT_S };
+	struct name *name;
+
+	pthread_mutex_lock(&fs->lock);
+	name = name_find(fs, inode_of(req, dir), text);
+	if (name)
+		entry = make_entry(fs, name->inode);
+	pthread_mutex_unlock(&fs->lock);
+	reply_entry(req, 0, &entry, NULL);
+}
+
+static void op_forget(fuse_req_t req, fuse_ino_t ino, uint64_t nlookup)
+{
+	forget(fs_of(req), ino, nlookup);
+	fuse_reply_none(req);
+}
+
+static void op_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forgets)
+{
+	for (size_t i = 0; i < count; i++)
+		forget(fs_of(req), forgets[i].ino, forgets[i].nlookup);
+	fuse_reply_none(req);
+}
+
+/* Make an inode with its first name; @target for symbolic links, else NULL. */
+static int make_inode(fuse_req_t req, fuse_ino_t dir_ino, const char *text, mode_t mode, dev_t rdev,
+		      const char *target, struct fuse_entry_param *entry)
+{
+	const struct fuse_ctx *ctx = fuse_req_ctx(req);
+	struct fs *fs = fs_of(req);
+	struct inode *dir = inode_of(req, dir_ino), *inode;
+	struct stat dir_attr = inode_stat(fs, dir);
+	bool inherit = dir_attr.st_mode & S_ISGID;
+	int err = -ENOSPC;
+
+	if (inherit && S_ISDIR(mode))
+		mode |= S_ISGID;
+	pthread_mutex_lock(&fs->lock);
+	inode = inode_new(fs, mode, ctx->uid, inherit ? dir_attr.st_gid : ctx->gid, rdev);
+	if (!inode)
+		goto out;
+	err = -ENOMEM;
+	if (target) {
+		inode->target = strdup(target);
+		inode->attr.st_size = strlen(target);
+	}
+	if (!target || inode->target)
+		err = name_add(fs, dir, text, inode);
+	if (!err)
+		*entry = make_entry(fs, inode);
+	else
+		inode_forget(fs, inode, 0);
+out:
+	pthread_mutex_unlock(&fs->lock);
+	return err;
+}
+
+static void op_mknod(fuse_req_t req, fuse_ino_t dir, const char *text, mode_t mode, dev_t rdev)
+{
+	struct fuse_entry_param entry;
+	int err = make_inode(req, dir, text, mode, rdev, NULL, &entry);
+
+	reply_entry(req, err, &entry, NULL);
+}
+
+static void op_mkdir(fuse_req_t req, fuse_ino_t dir, const char *text, mode_t mode)
+{
+	op_mknod(req, dir, text, S_IFDIR | mode, 0);
+}
+
+static void op_symlink(fuse_req_t req, const char *target, fuse_ino_t dir, const char *text)
+{
+	struct fuse_entry_param entry;
+	int err = make_inode(req, dir, text, S_IFLNK | 0777, 0, target, &entry);
+
+	reply_entry(req, err, &entry, NULL);
+}
+
+static void set_open_flags(struct fuse_file_info *fi)
+{
+	fi->keep_cache = 1;	/* nobody else changes the file */
+	fi->noflush = 1;
+}
+
+static void op_create(fuse_req_t req, fuse_ino_t dir, const char *text, mode_t mode,
+		      struct fuse_file_info *fi)
+{
+	struct fuse_entry_param entry;
+	int err = make_inode(req, dir, text, mode, 0, NULL, &entry);
+
+	set_open_flags(fi);
+	reply_entry(req, err, &entry, fi);
+}
+
+static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	set_open_flags(fi);
+	fuse_reply_open(req, fi);
+}
+
+static void op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t dir, const char *text)
+{
+	struct fs *fs = fs_of(req);
+	struct inode *inode = inode_of(req, ino);
+	struct fuse_entry_param entry;
+	int err;
+
+	pthread_mutex_lock(&fs->lock);
+	err = name_add(fs, inode_of(req, dir), text, inode);
+	if (!err)
+		entry = make_entry(fs, inode);
+	pthread_mutex_unlock(&fs->lock);
+	reply_entry(req, err, &entry, NULL);
+}
+
+static void op_readlink(fuse_req_t req, fuse_ino_t ino)
+{
+	fuse_reply_readlink(req, inode_of(req, ino)->target);
+}
+
+static void op_unlink(fuse_req_t req, fuse_ino_t dir, const char *text)
+{
+	struct fs *fs = fs_of(req);
+	struct name *name;
+	int err = 0;
+
+	pthread_mutex_lock(&fs->lock);
+	name = name_find(fs, inode_of(req, dir), text);
+	if (!name)
+		err = ENOENT;
+	else if (!TAILQ_EMPTY(&name->inode->names))
+		err = ENOTEMPTY;
+	else
+		name_remove(fs, name);
+	pthread_mutex_unlock(&fs->lock);
+	fuse_reply_err(req, err);
+}
+
+/* Needs fs->lock. @to: the name that is there already, or NULL. */
+static int rename_name(struct fs *fs, struct name *from, struct name *to, struct inode *to_dir,
+		       const char *to_text, unsigned int flags)
+{
+	int err;
+
+	if (!from || (!to && flags & RENAME_EXCHANGE))
+		return -ENOENT;
+	if (flags & ~(RENAME_EXCHANGE | RENAME_NOREPLACE))
+		return -EINVAL;
+	if (to && flags & RENAME_NOREPLACE)
+		return -EEXIST;
+	if (to && to->inode == from->inode)
+		return 0;
+	if (flags & RENAME_EXCHANGE) {
+		name_exchange(from, to);
+		return 0;
+	}
+	if (to && !TAILQ_EMPTY(&to->inode->names))
+		return -ENOTEMPTY;
+	if (to)
+		name_remove(fs, to);
+	err = name_add(fs, to_dir, to_text, from->inode);
+	if (!err)
+		name_remove(fs, from);
+	return err;
+}
+
+static void op_rename(fuse_req_t req, fuse_ino_t dir, const char *text, fuse_ino_t to_dir,
+		      const char *to_text, unsigned int flags)
+{
+	struct fs *fs = fs_of(req);
+	struct name *from, *to;
+	int err;
+
+	pthread_mutex_lock(&fs->lock);
+	from = name_find(fs, inode_of(req, dir), text);
+	to = name_find(fs, inode_of(req, to_dir), to_text);
+	err = rename_name(fs, from, to, inode_of(req, to_dir), to_text, flags);
+	pthread_mutex_unlock(&fs->lock);
+	fuse_reply_err(req, -err);
+}
+
+/* One buffer of directory entries. */
+struct listing {
+	fuse_req_t req;
+	char *buf;
+	size_t size, used;
+	bool plus;
+	bool full;
+};
+
+/* A name whose inode is known (plus) is a reference, as if it had been looked up. */
+static void list_one(struct listing *list, const char *text, struct inode *inode, uint64_t cookie,
+		     bool is_dot)
+{
+	struct fuse_entry_param entry = { .attr = inode_stat(fs_of(list->req), inode) };
+	char *at = list->buf + list->used;
+	size_t left = list->size - list->used, n;
+
+	if (list->full)
+		return;
+	if (list->plus && !is_dot)
+		entry = make_entry(fs_of(list->req), inode);
+	n = list->plus ? fuse_add_direntry_plus(list->req, at, left, text, &entry, cookie) :
+			 fuse_add_direntry(list->req, at, left, text, &entry.attr, cookie);
+	if (n <= left) {
+		list->used += n;
+		return;
+	}
+	list->full = true;
+	if (entry.ino)
+		inode_forget(fs_of(list->req), inode, 1);
+}
+
+/* Cookies: 1 is ".", 2 is "..", names have greater ones. */
+static void list_dir(struct listing *list, struct inode *dir, uint64_t after)
+{
+	struct name *name;
+
+	if (after < 1)
+		list_one(list, ".", dir, 1, true);
+	if (after < 2)
+		list_one(list, "..", dir->parent, 2, true);
+	TAILQ_FOREACH(name, &dir->names, link)
+		if (name->cookie > after)
+			list_one(list, name->text, name->inode, name->cookie, false);
+}
+
+static void reply_listing(fuse_req_t req, fuse_ino_t ino, size_t size, off_t after, bool plus)
+{
+	struct listing list = { .req = req, .buf = malloc(size), .size = size, .plus = plus };
+	struct fs *fs = fs_of(req);
+
+	if (!list.buf) {
+		fuse_reply_err(req, ENOMEM);
+		return;
+	}
+	pthread_mutex_lock(&fs->lock);
+	list_dir(&list, inode_of(req, ino), after);
+	pthread_mutex_unlock(&fs->lock);
+	fuse_reply_buf(req, list.buf, list.used);
+	free(list.buf);
+}
+
+static void op_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t after,
+		       struct fuse_file_info *fi)
+{
+	reply_listing(req, ino, size, after, false);
+}
+
+static void op_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t after,
+			   struct fuse_file_info *fi)
+{
+	reply_listing(req, ino, size, after, true);
+}
+
+static void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct stat attr = inode_stat(fs_of(req), inode_of(req, ino));
+
+	fuse_reply_attr(req, &attr, TIMEOUT_S);
+}
+
+static void set_time(struct timespec *to, const struct timespec *from, bool set, bool set_now)
+{
+	if (set_now)
+		clock_gettime(CLOCK_REALTIME, to);
+	else if (set)
+		*to = *from;
+}
+
+/* Needs inode->lock. */
+static void set_attr(struct stat *to, const struct stat *from, int set)
+{
+	if (set & FUSE_SET_ATTR_MODE)
+		to->st_mode = (to->st_mode & S_IFMT) | (from->st_mode & ~S_IFMT);
+	if (set & FUSE_SET_ATTR_UID)
+		to->st_uid = from->st_uid;
+	if (set & FUSE_SET_ATTR_GID)
+		to->st_gid = from->st_gid;
+	set_time(&to->st_atim, &from->st_atim, set & FUSE_SET_ATTR_ATIME,
+		 set & FUSE_SET_ATTR_ATIME_NOW);
+	set_time(&to->st_mtim, &from->st_mtim, set & FUSE_SET_ATTR_MTIME,
+		 set & (FUSE_SET_ATTR_MTIME_NOW | FUSE_SET_ATTR_SIZE) &&
+		 !(set & FUSE_SET_ATTR_MTIME));
+	set_time(&to->st_ctim, &from->st_ctim, set & FUSE_SET_ATTR_CTIME,
+		 !(set & FUSE_SET_ATTR_CTIME));
+}
+
+static void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int set,
+		       struct fuse_file_info *fi)
+{
+	struct fs *fs = fs_of(req);
+	struct inode *inode = inode_of(req, ino);
+	int err = 0;
+
+	pthread_mutex_lock(&inode->lock);
+	if (set & FUSE_SET_ATTR_SIZE)
+		err = data_truncate(fs, inode, attr->st_size);
+	if (!err)
+		set_attr(&inode->attr, attr, set);
+	pthread_mutex_unlock(&inode->lock);
+	if (err)
+		fuse_reply_err(req, -err);
+	else
+		op_getattr(req, ino, fi);
+}
+
+static int fallocate_range(struct fs *fs, struct inode *inode, int mode, off_t pos, off_t len)
+{
+	int err = 0;
+
+	switch (mode & ~FALLOC_FL_KEEP_SIZE) {
+	case FALLOC_FL_PUNCH_HOLE:
+		return data_punch(fs, inode, pos, len);
+	case FALLOC_FL_ZERO_RANGE:
+		err = data_punch(fs, inode, pos, len);
+		break;
+	case 0:
+		break;
+	default:
+		return -EOPNOTSUPP;
+	}
+	if (!err)
+		err = data_allocate(fs, inode, pos, len);
+	if (!err && !(mode & FALLOC_FL_KEEP_SIZE) && pos + len > inode->attr.st_size)
+		inode->attr.st_size = pos + len;
+	return err;
+}
+
+static void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t pos, off_t len,
+			 struct fuse_file_info *fi)
+{
+	struct inode *inode = inode_of(req, ino);
+	int err;
+
+	pthread_mutex_lock(&inode->lock);
+	err = fallocate_range(fs_of(req), inode, mode, pos, len);
+	pthread_mutex_unlock(&inode->lock);
+	if (!err)
+		inode_touch(inode, true);
+	fuse_reply_err(req, -err);
+}
+
+/* Metadata lives in memory; data, if it went through here, in the page cache. */
+static void op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi)
+{
+	struct fs *fs = fs_of(req);
+
+	fuse_reply_err(req, !fs->iomap_on && fdatasync(fs->dev_fd) ? errno : 0);
+}
+
+static void op_fsyncdir(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi)
+{
+	fuse_reply_err(req, 0);
+}
+
+static void op_statfs(fuse_req_t req, fuse_ino_t ino)
+{
+	struct fs *fs = fs_of(req);
+	uint64_t nfree = alloc_free_blocks(&fs->alloc);
+	struct statvfs st = {
+		.f_bsize = fs->block_size,
+		.f_frsize = fs->block_size,
+		.f_blocks = fs->alloc.nblocks,
+		.f_bfree = nfree,
+		.f_bavail = nfree,
+		.f_files = MAX_INODES - ROOT_INO,
+		.f_ffree = MAX_INODES - ROOT_INO - fs->ninodes,
+		.f_favail = MAX_INODES - ROOT_INO - fs->ninodes,
+		.f_namemax = MAX_NAME,
+	};
+
+	fuse_reply_statfs(req, &st);
+}
+
+/* Reading and writing: not used with iomap. */
+
+static void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t pos,
+		    struct fuse_file_info *fi)
+{
+	struct inode *inode = inode_of(req, ino);
+	char *buf = malloc(size);
+	ssize_t n = -ENOMEM;
+
+	if (buf) {
+		pthread_mutex_lock(&inode->lock);
+		n = data_read(fs_of(req), inode, buf, size, pos);
+		pthread_mutex_unlock(&inode->lock);
+	}
+	if (n < 0)
+		fuse_reply_err(req, -n);
+	else
+		fuse_reply_buf(req, buf, n);
+	free(buf);
+}
+
+static void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_t pos,
+		     struct fuse_file_info *fi)
+{
+	struct inode *inode = inode_of(req, ino);
+	ssize_t n;
+
+	pthread_mutex_lock(&inode->lock);
+	n = data_write(fs_of(req), inode, buf, size, pos);
+	pthread_mutex_unlock(&inode->lock);
+	if (n < 0) {
+		fuse_reply_err(req, -n);
+		return;
+	}
+	inode_touch(inode, true);
+	fuse_reply_write(req, n);
+}
+
+const struct fuse_lowlevel_ops fs_ops = {
+	.init = op_init,
+	.lookup = op_lookup,
+	.forget = op_forget,
+	.forget_multi = op_forget_multi,
+	.mknod = op_mknod,
+	.mkdir = op_mkdir,
+	.symlink = op_symlink,
+	.create = op_create,
+	.open = op_open,
+	.link = op_link,
+	.readlink = op_readlink,
+	.unlink = op_unlink,
+	.rmdir = op_unlink,
+	.rename = op_rename,
+	.readdir = op_readdir,
+	.readdirplus = op_readdirplus,
+	.getattr = op_getattr,
+	.setattr = op_setattr,
+	.fallocate = op_fallocate,
+	.fsync = op_fsync,
+	.fsyncdir = op_fsyncdir,
+	.statfs = op_statfs,
+	.read = op_read,
+	.write = op_write,
+};

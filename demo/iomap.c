@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The iomap requests: how a server tells the kernel where a file's data is.
+ *
+ *   BEGIN	Before the kernel reads or writes [pos, pos + count), it asks for
+ *		the mapping at pos: where the data is now (read), and where new
+ *		data goes (write). The mapping has to cover pos; it may be longer
+ *		or shorter than what was asked for. The kernel comes back for
+ *		the rest.
+ *   END	What became of it: written < count means the operation fell short.
+ *		Sent only where a server may care.
+ *   IOEND	The data is on the device (or that failed). Only now does an
+ *		unwritten extent become a written one, and only now does the
+ *		file's size on disk reach beyond it.
+ *
+ * The kernel itself holds the pages, zeroes what has to be zeroed and knows the
+ * size of the file; this end is told about both in IOEND and SETATTR.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <linux/fuse.h>
+
+#include "fuse_iomap_abi.h"
+#include "iomap.h"
+#include "transport.h"
+
+union iomap_out {
+	struct fuse_iomap_begin_out begin;
+	struct fuse_iomap_ioend_out ioend;
+};
+
+/*
+ * @first and @count in blocks. The hole behind the last extent ends where file
+ * offsets do: every position can be asked for, and has to be covered.
+ */
+static void set_range(const struct fs *fs, struct fuse_iomap_io *map, uint64_t first,
+		      uint64_t count)
+{
+	uint64_t max = (1ULL << 63) / fs->block_size - first;
+
+	map->offset = first * fs->block_size;
+	map->length = min_u64(count, max) * fs->block_size;
+}
+
+static struct fuse_iomap_io map_nowhere(const struct fs *fs, uint16_t type,
+					const struct extent *extent)
+{
+	struct fuse_iomap_io map = {
+		.type = type,
+		.dev = FUSE_IOMAP_DEV_NULL,
+		.addr = FUSE_IOMAP_NULL_ADDR,
+	};
+
+	set_range(fs, &map, extent->off, extent->len);
+	return map;
+}
+
+static struct fuse_iomap_io map_extent(const struct fs *fs, const struct extent *extent)
+{
+	struct fuse_iomap_io map = {
+		.type = extent->written ? FUSE_IOMAP_TYPE_MAPPED : FUSE_IOMAP_TYPE_UNWRITTEN,
+		.dev = fs->backing_id,
+		.addr = extent->block * fs->block_size,
+	};
+
+	set_range(fs, &map, extent->off, extent->len);
+	return map;
+}
+
+/* Reads and reports want to know; zeroing a hole is nothing to do. */
+static bool needs_blocks(uint32_t opflags)
+{
+	return (opflags & (FUSE_IOMAP_OP_WRITE | FUSE_IOMAP_OP_WRITEBACK)) &&
+	       !(opflags & (FUSE_IOMAP_OP_ZERO | FUSE_IOMAP_OP_REPORT |
+			    FUSE_IOMAP_OP_OVERWRITE_ONLY));
+}
+
+/* What is there now, and new data goes to the same place. */
+static void answer_as_is(const struct fs *fs, const struct extent *found, bool mapped,
+			 struct fuse_iomap_begin_out *out)
+{
+	out->read = mapped ? map_extent(fs, found) : map_nowhere(fs, FUSE_IOMAP_TYPE_HOLE, found);
+	out->write = map_nowhere(fs, FUSE_IOMAP_TYPE_PURE_OVERWRITE, found);
+}
+
+/*
+ * New blocks for the hole: they are unwritten, so what another file left in
+ * them is never read. If the write fails or falls short they stay allocated
+ * and unwritten, which reads as zeros; truncate and unlink free them. To free
+ * them in END would race with a page fault or writeback that was given the
+ * same blocks meanwhile.
+ */
+static int answer_new(struct fs *fs, struct inode *inode, const struct extent *hole,
+		      uint64_t blocks, struct fuse_iomap_begin_out *out)
+{
+	struct extent new;
+	int err = data_allocate_one(fs, inode, hole->off, blocks);
+
+	if (err)
+		return err;
+	extents_find(&inode->extents, hole->off, &new);
+	/* It may have merged with its neighbours: the new part alone. */
+	new.block += hole->off - new.off;
+	new.len -= hole->off - new.off;
+	new.off = hole->off;
+	new.len = min_u64(new.len, hole->len);
+	out->read = map_nowhere(fs, FUSE_IOMAP_TYPE_HOLE, hole);
+	out->write = map_extent(fs, &new);
+	out->write.flags = FUSE_IOMAP_F_NEW;
+	return 0;
+}
+
+static void grow(struct inode *inode, uint64_t size)
+{
+	if (size > (uint64_t)inode->attr.st_size)
+		inode->attr.st_size = size;
+}
+
+/*
+ * Without IOEND nobody will tell what a write has reached, so believe now that
+ * it will succeed. (The kernel knows better as long as it keeps the inode.)
+ */
+static bool grows_now(const struct fs *fs, uint32_t opflags)
+{
+	return fs->iomap_no_ioend && needs_blocks(opflags) &&
+	       !(opflags & (FUSE_IOMAP_OP_FAULT | FUSE_IOMAP_OP_WRITEBACK));
+}
+
+static int iomap_begin(struct fs *fs, struct inode *inode, const void *arg, union iomap_out *out)
+{
+	const struct fuse_iomap_begin_in *in = arg;
+	uint64_t first = in->pos / fs->block_size;
+	uint64_t last = (in->pos + (in->count ? in->count - 1 : 0)) / fs->block_size;
+	struct extent found;
+	bool mapped;
+	int err = 0;
+
+	pthread_mutex_lock(&inode->lock);
+	mapped = extents_find(&inode->extents, first, &found);
+	if (!mapped && needs_blocks(in->opflags))
+		err = answer_new(fs, inode, &found, last - first + 1, &out->begin);
+	else
+		answer_as_is(fs, &found, mapped, &out->begin);
+	if (!err && grows_now(fs, in->opflags))
+		grow(inode, in->pos + in->count);
+	pthread_mutex_unlock(&inode->lock);
+
+	if (fs->faults.want_end) {
+		out->begin.read.flags |= FUSE_IOMAP_F_WANT_IOMAP_END;
+		out->begin.write.flags |= FUSE_IOMAP_F_WANT_IOMAP_END;
+	}
+	return err;
+}
+
+/* Nothing to undo, see answer_new(). */
+static int iomap_end(struct fs *fs, struct inode *inode, const void *arg, union iomap_out *out)
+{
+	return 0;
+}
+
+static int iomap_ioend(struct fs *fs, struct inode *inode, const void *arg, union iomap_out *out)
+{
+	const struct fuse_iomap_ioend_in *in = arg;
+	uint64_t first = in->pos / fs->block_size;
+	uint64_t end = (in->pos + in->written + fs->block_size - 1) / fs->block_size;
+	int err = 0;
+
+	pthread_mutex_lock(&inode->lock);
+	if (!in->error && in->flags & FUSE_IOMAP_IOEND_UNWRITTEN)
+		err = extents_mark_written(&fs->alloc, &inode->extents, first, end - first);
+	if (!err && !in->error && in->flags & FUSE_IOMAP_IOEND_APPEND)
+		grow(inode, in->pos + in->written);
+	out->ioend.newsize = inode->attr.st_size;
+	pthread_mutex_unlock(&inode->lock);
+	return err;
+}
+
+static void log_begin(const void *arg, const union iomap_out *out)
+{
+	const struct fuse_iomap_begin_in *in = arg;
+	const struct fuse_iomap_io *maps[] = { &out->begin.read, &out->begin.write };
+
+	fprintf(stderr, "opflags=%#x pos=%llu count=%llu", in->opflags, in->pos, in->count);
+	for (int i = 0; i < 2; i++)
+		fprintf(stderr, " %s={type=%u flags=%#x offset=%llu length=%llu addr=%#llx dev=%u}",
+			i ? "write" : "read", maps[i]->type, maps[i]->flags, maps[i]->offset,
+			maps[i]->length, maps[i]->addr, maps[i]->dev);
+}
+
+static void log_end(const void *arg, const union iomap_out *out)
+{
+	const struct fuse_iomap_end_in *in = arg;
+
+	fprintf(stderr, "opflags=%#x pos=%llu count=%llu written=%lld type=%u flags=%#x addr=%#llx",
+		in->opflags, in->pos, in->count, in->written, in->map.type, in->map.flags,
+		in->map.addr);
+}
+
+static void log_ioend(const void *arg, const union iomap_out *out)
+{
+	const struct fuse_iomap_ioend_in *in = arg;
+
+	fprintf(stderr, "flags=%#x error=%d pos=%llu written=%llu new_addr=%#llx newsize=%llu",
+		in->flags, in->error, in->pos, in->written, in->new_addr, out->ioend.newsize);
+}
+
+static const struct iomap_op {
+	uint32_t opcode;
+	enum fault_op fault_op;
+	const char *name;
+	size_t in_size;
+	size_t out_size;
+	int (*handle)(struct fs *fs, struct inode *inode, const void *in, union iomap_out *out);
+	void (*log)(const void *in, const union iomap_out *out);
+} iomap_ops[] = {
+	{ FUSE_IOMAP_BEGIN, FAULT_BEGIN, "begin", sizeof(struct fuse_iomap_begin_in),
+	  sizeof(struct fuse_iomap_begin_out), iomap_begin, log_begin },
+	{ FUSE_IOMAP_END, FAULT_END, "end", sizeof(struct fuse_iomap_end_in),
+	  0, iomap_end, log_end },
+	{ FUSE_IOMAP_IOEND, FAULT_IOEND, "ioend", sizeof(struct fuse_iomap_ioend_in),
+	  sizeof(struct fuse_iomap_ioend_out), iomap_ioend, log_ioend },
+	{ 0 }
+};
+
+static const struct iomap_op *find_op(uint32_t opcode)
+{
+	const struct iomap_op *op = iomap_ops;
+
+	while (op->opcode && op->opcode != opcode)
+		op++;
+	return op->opcode ? op : NULL;
+}
+
+static void log_request(const struct iomap_op *op, const struct fuse_in_header *header,
+			const void *in, const union iomap_out *out, int err)
+{
+	flockfile(stderr);
+	fprintf(stderr, "%s #%llu ino=%llu ", op->name, (unsigned long long)header->unique,
+		(unsigned long long)header->nodeid);
+	op->log(in, out);
+	fprintf(stderr, " -> %s\n", err ? strerrorname_np(-err) : "ok");
+	funlockfile(stderr);
+}
+
+bool iomap_request(struct fs *fs, const void *buf, size_t len)
+{
+	const struct fuse_in_header *header = buf;
+	const struct iomap_op *op = find_op(header->opcode);
+	const void *in = header + 1;
+	union iomap_out out = { 0 };
+	struct inode *inode;
+	struct fault fault;
+	int err;
+
+	if (!op)
+		return false;
+	fault = fault_enter(&fs->faults, op->fault_op);
+	err = fault_error(&fault);
+	inode = inode_get(fs, header->nodeid);
+	if (!err && (!inode || len < sizeof(*header) + op->in_size))
+		err = -EINVAL;
+	if (!err)
+		err = op->handle(fs, inode, in, &out);
+	if (!err && op->fault_op == FAULT_BEGIN)
+		fault_break_map(&fault, in, &out.begin, fs->backing_id);
+	if (fs->verbose)
+		log_request(op, header, in, &out, err);
+	transport_reply(fs, header->unique, err, &out, op->out_size);
+	return true;
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Between /dev/fuse and libfuse.
+ *
+ * Released libfuse knows nothing of iomap. Its custom I/O lets a server see
+ * each request before libfuse does and each answer after it, which is enough:
+ * the iomap opcodes are answered here, the INIT flag and the attribute bits
+ * are put into libfuse's answers.
+ */
+#ifndef IOMAPFS_TRANSPORT_H
+#define IOMAPFS_TRANSPORT_H
+
+#include "fs.h"
+
+struct fuse_session;
+
+/** Open /dev/fuse and mount it; fs->fuse_fd is set. Returns 0 or -errno. */
+int transport_mount(struct fs *fs, const char *mountpoint);
+
+/** Make @session use fs->fuse_fd. Returns 0 or -errno. */
+int transport_attach(struct fs *fs, struct fuse_session *session);
+
+/**
+ * Answer INIT, register the device if iomap was agreed upon.
+ * Returns 0 or -errno; fs->iomap_on tells what came out. If it is false,
+ * @reason says why.
+ */
+int transport_init(struct fs *fs, struct fuse_session *session, const char **reason);
+
+/** Serve requests with @threads threads, until the file system is unmounted. */
+int transport_serve(struct fs *fs, struct fuse_session *session, unsigned int threads);
+
+/** Answer a request past libfuse. @err: 0 or a negative errno, without payload. */
+void transport_reply(struct fs *fs, uint64_t unique, int err, const void *payload, size_t size);
+
+#endif
