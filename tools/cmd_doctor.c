@@ -1,0 +1,318 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* fuseiomap doctor: what this kernel and this user can do, and what is missing. */
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <zlib.h>
+
+#include "commands.h"
+#include "error.h"
+#include "events.h"
+#include "json.h"
+#include "mounts.h"
+#include "privilege.h"
+#include "source.h"
+
+/* How long to listen for operations, to tell which mounts use iomap. */
+#define LISTEN_MS	500
+
+enum result {
+	GOOD,
+	MISSING,	/* fuseiomap does not work without */
+	LIMITED,	/* works, but something is not there */
+	UNKNOWN,	/* cannot be told here */
+};
+
+static const char *const result_name[] = {
+	[GOOD] = "ok", [MISSING] = "missing", [LIMITED] = "limited", [UNKNOWN] = "unknown",
+};
+
+struct doctor {
+	struct kernel_types types;
+	struct mounts mounts;
+	struct text detail;	/* of the current check */
+	bool broken;		/* something before this check is missing */
+	bool verbose;
+};
+
+struct check {
+	const char *name;
+	enum result (*test)(struct doctor *d);
+	const char *cure;
+	int code;		/* exit code if it is missing */
+};
+
+/* ---- what to look at ----------------------------------------------------- */
+
+/* First line of a small file, without its end. False if there is none. */
+static bool read_line(const char *path, char *buf, size_t size)
+{
+	FILE *f = fopen(path, "re");
+	bool ok = f && fgets(buf, size, f);
+
+	if (f)
+		fclose(f);
+	if (ok)
+		buf[strcspn(buf, "\n")] = '\0';
+	return ok;
+}
+
+static enum result test_btf(struct doctor *d)
+{
+	text_printf(&d->detail, "/sys/kernel/btf/vmlinux");
+	return d->types.vmlinux ? GOOD : MISSING;
+}
+
+/* All events of one need, or which of them are not there. */
+static enum result test_events(struct doctor *d, enum event_need need, enum result bad)
+{
+	enum result result = GOOD;
+
+	for (size_t i = 0; i < nr_events; i++) {
+		if (events[i].need != need || event_exists(&d->types, events[i].name))
+			continue;
+		text_printf(&d->detail, "%s%s", result == GOOD ? "not there: " : ", ",
+			    events[i].name);
+		result = bad;
+	}
+	if (result == GOOD)
+		text_printf(&d->detail, "all there");
+	return result;
+}
+
+static enum result test_must(struct doctor *d)
+{
+	return test_events(d, EVENT_MUST, MISSING);
+}
+
+static enum result test_split(struct doctor *d)
+{
+	return test_events(d, EVENT_SPLIT, LIMITED);
+}
+
+static enum result test_extra(struct doctor *d)
+{
+	return test_events(d, EVENT_EXTRA, LIMITED);
+}
+
+/* gzopen() reads plain files too. */
+static enum result find_config(struct doctor *d, const char *path, const char *symbol)
+{
+	gzFile f = gzopen(path, "re");
+	enum result result = LIMITED;
+	size_t len = strlen(symbol);
+	char line[256];
+
+	if (!f)
+		return UNKNOWN;
+	while (gzgets(f, line, sizeof(line))) {
+		if (strncmp(line, symbol, len) || line[len] != '=')
+			continue;
+		result = line[len + 1] == 'n' ? LIMITED : GOOD;
+		break;
+	}
+	gzclose(f);
+	text_printf(&d->detail, "%s is %sset in %s", symbol, result == GOOD ? "" : "not ", path);
+	return result;
+}
+
+static enum result test_config(struct doctor *d)
+{
+	enum result result = find_config(d, "/proc/config.gz", "CONFIG_FUSE_IOMAP");
+	struct utsname u;
+	char path[256];
+
+	if (result != UNKNOWN)
+		return result;
+	uname(&u);
+	snprintf(path, sizeof(path), "/boot/config-%s", u.release);
+	result = find_config(d, path, "CONFIG_FUSE_IOMAP");
+	if (result == UNKNOWN)
+		text_printf(&d->detail, "no /proc/config.gz and no %s", path);
+	return result;
+}
+
+static enum result test_enabled(struct doctor *d)
+{
+	const char *path = "/sys/module/fuse/parameters/enable_iomap";
+	char line[16];
+
+	if (!read_line(path, line, sizeof(line))) {
+		text_printf(&d->detail, "no %s", path);
+		return LIMITED;
+	}
+	text_printf(&d->detail, "fuse.enable_iomap=%s", line);
+	return line[0] == 'Y' || line[0] == '1' ? GOOD : LIMITED;
+}
+
+static enum result test_caps(struct doctor *d)
+{
+	bool load = may_load(), trace = may_trace();
+
+	text_printf(&d->detail, "user %u, %s", (unsigned int)geteuid(),
+		    load && trace ? "CAP_BPF and CAP_PERFMON" :
+		    load ? "no CAP_PERFMON" :
+		    trace ? "no CAP_BPF" : "no CAP_BPF, no CAP_PERFMON");
+	return load && trace ? GOOD : MISSING;
+}
+
+static enum result test_lockdown(struct doctor *d)
+{
+	char line[128];
+
+	if (!read_line("/sys/kernel/security/lockdown", line, sizeof(line))) {
+		text_printf(&d->detail, "none");
+		return GOOD;
+	}
+	text_printf(&d->detail, "%s", line);
+	return strstr(line, "[confidentiality]") ? MISSING : GOOD;
+}
+
+static enum result test_tracefs(struct doctor *d)
+{
+	if (!access("/sys/kernel/tracing/events/fuse", R_OK)) {
+		text_printf(&d->detail, "/sys/kernel/tracing");
+		return GOOD;
+	}
+	text_printf(&d->detail, "no readable /sys/kernel/tracing/events/fuse (only other tools need it)");
+	return LIMITED;
+}
+
+/* ---- the proof ----------------------------------------------------------- */
+
+static void list_mounts(struct doctor *d, const struct snapshot *s)
+{
+	struct rows rows = { 0 };
+	const char *comma = "";
+
+	rows_make(&rows, ROWS_BY_DEV, &s->mounts, &(struct cells){ 0 }, true);
+	for (size_t i = 0; i < d->mounts.n; i++) {
+		const struct mount *m = &d->mounts.mount[i];
+		__u64 seen = 0;
+
+		for (size_t r = 0; r < rows.n; r++)
+			if (rows.row[r].dev == m->dev)
+				for (int k = 0; k < FI_KINDS; k++)
+					seen += rows.row[r].kind[k].done;
+		text_printf(&d->detail, "%s%s (%s, connection %u%s)", comma, m->target,
+			    m->fstype, m->dev, seen ? ", uses iomap" : "");
+		comma = "; ";
+	}
+	rows_free(&rows);
+}
+
+/* Nothing tells more than doing it: load, attach, listen. */
+static enum result test_load(struct doctor *d)
+{
+	struct source_config config = { .verbose = d->verbose };
+	struct snapshot s = { 0 };
+	struct source *src;
+
+	if (d->broken) {
+		text_printf(&d->detail, "not tried, see above");
+		return UNKNOWN;
+	}
+	if (source_open(&src, &config)) {
+		text_printf(&d->detail, "the kernel refuses them (-v shows why)");
+		return MISSING;
+	}
+	source_start(src);
+	nanosleep(&(struct timespec){ .tv_nsec = LISTEN_MS * 1000000L }, NULL);
+	source_stop(src);
+	source_read(src, &s);
+	source_close(src);
+	text_printf(&d->detail, "loaded, attached; mounts: ");
+	list_mounts(d, &s);
+	if (!d->mounts.n)
+		text_printf(&d->detail, "no FUSE file system is mounted");
+	snapshot_free(&s);
+	return GOOD;
+}
+
+static const struct check checks[] = {
+	{ "kernel types (BTF)", test_btf,
+	  "build the kernel with CONFIG_DEBUG_INFO_BTF=y", FI_NO_TRACEPOINTS },
+	{ "fuse-iomap in the kernel", test_config,
+	  "apply the series in kernel/patches, build with CONFIG_FUSE_IOMAP=y" },
+	{ "fuse-iomap tracepoints", test_must,
+	  "apply the series in kernel/patches, build with CONFIG_FUSE_IOMAP=y; `make kernel' does it",
+	  FI_NO_TRACEPOINTS },
+	{ "request tracepoints", test_split,
+	  "Linux 7.3 has them; without, the wait is not split into queue, server and wake-up" },
+	{ "other tracepoints", test_extra, "without, refused answers are not counted" },
+	{ "fuse-iomap switched on", test_enabled,
+	  "echo Y > /sys/module/fuse/parameters/enable_iomap, before mounting" },
+	{ "privilege", test_caps, "run as root, or: setcap cap_bpf,cap_perfmon+ep fuseiomap",
+	  FI_NO_PRIVILEGE },
+	{ "lockdown", test_lockdown, "boot with lockdown=integrity or without lockdown",
+	  FI_NO_PRIVILEGE },
+	{ "tracefs", test_tracefs, "mount -t tracefs tracefs /sys/kernel/tracing" },
+	{ "BPF programs", test_load, "run with -v and report what it says", FI_FAILED },
+};
+
+/* ---- the command --------------------------------------------------------- */
+
+static void print(const struct check *c, enum result result, struct doctor *d, struct json *j)
+{
+	bool cure = result == MISSING || result == LIMITED;
+
+	if (j) {
+		json_line(j, "check");
+		json_str(j, "name", c->name);
+		json_str(j, "result", result_name[result]);
+		json_str(j, "detail", d->detail.s);
+		if (cure)
+			json_str(j, "cure", c->cure);
+		json_put(j);
+		return;
+	}
+	printf("%-8s %-25s %s\n", result_name[result], c->name, d->detail.s);
+	if (cure)
+		printf("%-8s %-25s -> %s\n", "", "", c->cure);
+}
+
+static int run(const struct opts *o)
+{
+	struct json json = { .out = stdout };
+	struct doctor d = { .verbose = o->verbose };
+	struct utsname u;
+	int code = FI_OK;
+
+	uname(&u);
+	if (!o->json)
+		printf("Linux %s, %s\n", u.release, u.machine);
+	kernel_types_open(&d.types);
+	mounts_read(&d.mounts);
+	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {
+		enum result result;
+
+		text_clear(&d.detail);
+		result = checks[i].test(&d);
+		print(&checks[i], result, &d, o->json ? &json : NULL);
+		if (result != MISSING)
+			continue;
+		d.broken = true;
+		if (!code)
+			code = checks[i].code;
+	}
+	kernel_types_close(&d.types);
+	mounts_free(&d.mounts);
+	text_free(&d.detail);
+	text_free(&json.text);
+	return code;
+}
+
+const struct command cmd_doctor = {
+	.name = "doctor",
+	.summary = "what this kernel and this user can do, and what is missing",
+	.doc = "Checks everything that the other commands need and names the cure for what is "
+	       "missing. Exit status 0: all there; 3: the kernel lacks something; 4: privilege.",
+	.takes = OPT_JSON,
+	.run = run,
+};

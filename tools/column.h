@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Tables as data: one table of columns gives the text, the JSON and the help
+ * of a view.
+ */
+#ifndef COLUMN_H
+#define COLUMN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "json.h"
+#include "text.h"
+
+enum unit {
+	U_TEXT,
+	U_COUNT,	/* plain number */
+	U_RATE,		/* counted in the interval; per second on the screen */
+	U_BYTE_RATE,	/* the same, in bytes */
+	U_NS,
+	U_BYTES,
+	U_OFFSET,	/* bytes, exact: hexadecimal in text */
+	U_PERMILLE,	/* text shows percent */
+	U_SIGNED,
+	U_BOOL,
+};
+
+struct value {
+	bool none;	/* nothing to show: "-" in text, left out in JSON */
+	uint64_t u;	/* all numbers; U_SIGNED as two's complement */
+	char s[256];	/* U_TEXT */
+};
+
+struct column {
+	const char *name;	/* JSON key */
+	const char *head;
+	int width;		/* negative: left-aligned; 0: not in text */
+	int prio;		/* narrow screens drop the highest numbers first */
+	enum unit unit;
+	/* `arg` tells columns apart that share a function. */
+	void (*get)(const void *row, int arg, struct value *v);
+	int arg;
+	const char *help;
+};
+
+/* seconds: what rates are per; 0 shows the plain count. */
+void column_text(struct text *t, const struct column *c, const void *row, double seconds);
+void column_json(struct json *j, const struct column *c, const void *row);
+
+#endif

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef COMMANDS_H
+#define COMMANDS_H
+
+#include "opts.h"
+
+extern const struct command cmd_top;
+extern const struct command cmd_hist;
+extern const struct command cmd_trace;
+extern const struct command cmd_doctor;
+
+#endif

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Which tracepoints we use, what for, and whether this kernel has them. */
+#ifndef EVENTS_H
+#define EVENTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct btf;
+
+enum event_need {
+	EVENT_MUST,		/* nothing works without */
+	EVENT_SPLIT,		/* splits the wait of an upcall */
+	EVENT_EXTRA,		/* a count more */
+};
+
+struct event {
+	const char *name;	/* tracepoint, in system "fuse" */
+	const char *prog;	/* BPF program; there is a second one, "..._again" */
+	enum event_need need;
+};
+
+#define MAX_EVENTS	16
+
+extern const struct event events[];
+extern const size_t nr_events;
+
+/* The kernel's types; the module's too if fuse is one. NULL: no BTF. */
+struct kernel_types {
+	struct btf *vmlinux;
+	struct btf *fuse;	/* NULL if built in or not loaded */
+};
+
+bool kernel_types_open(struct kernel_types *t);
+void kernel_types_close(struct kernel_types *t);
+bool event_exists(const struct kernel_types *t, const char *name);
+bool kfunc_exists(const struct kernel_types *t, const char *name);
+
+#endif

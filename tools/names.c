@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <stdio.h>
+#include <string.h>
+
+#include "names.h"
+
+const char *const kind_name[FI_KINDS] = {
+	[FI_BEGIN] = "begin",
+	[FI_END] = "end",
+	[FI_IOEND] = "ioend",
+};
+
+const char *const op_name[FI_OPS] = {
+	[FI_READ] = "read",
+	[FI_READ_DIRECT] = "read-direct",
+	[FI_WRITE] = "write",
+	[FI_WRITE_DIRECT] = "write-direct",
+	[FI_ZERO] = "zero",
+	[FI_FAULT] = "fault",
+	[FI_UNSHARE] = "unshare",
+	[FI_REPORT] = "report",
+	[FI_WRITEBACK] = "writeback",
+};
+
+/* By fi_type(), not by the number on the wire. */
+const char *const type_name[FI_TYPES] = {
+	"hole", "delalloc", "mapped", "unwritten", "inline", "nocache", "retry", "overwrite",
+};
+
+const char *const phase_name[FI_PHASES] = {
+	[FI_PH_KERNEL] = "kernel",
+	[FI_PH_QUEUE] = "queue",
+	[FI_PH_SERVER] = "server",
+	[FI_PH_WAKEUP] = "wakeup",
+};
+
+const struct flag_name opflag_names[] = {
+	{ FUSE_IOMAP_OP_WRITE, "write" },
+	{ FUSE_IOMAP_OP_ZERO, "zero" },
+	{ FUSE_IOMAP_OP_REPORT, "report" },
+	{ FUSE_IOMAP_OP_FAULT, "fault" },
+	{ FUSE_IOMAP_OP_DIRECT, "direct" },
+	{ FUSE_IOMAP_OP_NOWAIT, "nowait" },
+	{ FUSE_IOMAP_OP_OVERWRITE_ONLY, "overwrite" },
+	{ FUSE_IOMAP_OP_UNSHARE, "unshare" },
+	{ FUSE_IOMAP_OP_DAX, "dax" },
+	{ FUSE_IOMAP_OP_ATOMIC, "atomic" },
+	{ FUSE_IOMAP_OP_DONTCACHE, "dontcache" },
+	{ FUSE_IOMAP_OP_SWAPFILE, "swapfile" },
+	{ FUSE_IOMAP_OP_WRITEBACK, "writeback" },
+	{ 0, NULL },
+};
+
+const struct flag_name ioendflag_names[] = {
+	{ FUSE_IOMAP_IOEND_SHARED, "shared" },
+	{ FUSE_IOMAP_IOEND_UNWRITTEN, "unwritten" },
+	{ FUSE_IOMAP_IOEND_BOUNDARY, "boundary" },
+	{ FUSE_IOMAP_IOEND_DIRECT, "direct" },
+	{ FUSE_IOMAP_IOEND_APPEND, "append" },
+	{ FUSE_IOMAP_IOEND_WRITEBACK, "writeback" },
+	{ FUSE_IOMAP_IOEND_SWAPOFF, "swapoff" },
+	{ 0, NULL },
+};
+
+const struct flag_name mapflag_names[] = {
+	{ FUSE_IOMAP_F_NEW, "new" },
+	{ FUSE_IOMAP_F_DIRTY, "dirty" },
+	{ FUSE_IOMAP_F_SHARED, "shared" },
+	{ FUSE_IOMAP_F_MERGED, "merged" },
+	{ FUSE_IOMAP_F_BOUNDARY, "boundary" },
+	{ FUSE_IOMAP_F_ANON_WRITE, "anon-write" },
+	{ FUSE_IOMAP_F_ATOMIC_BIO, "atomic-bio" },
+	{ FUSE_IOMAP_F_WANT_IOMAP_END, "want-end" },
+	{ FUSE_IOMAP_F_SIZE_CHANGED, "size-changed" },
+	{ FUSE_IOMAP_F_STALE, "stale" },
+	{ 0, NULL },
+};
+
+/* The numbers of Linux 7.3. END shows the mapping as the kernel kept it. */
+const struct flag_name kernel_mapflag_names[] = {
+	{ 1U << 0, "new" },
+	{ 1U << 1, "dirty" },
+	{ 1U << 2, "shared" },
+	{ 1U << 3, "merged" },
+	{ 1U << 4, "buffer-head" },
+	{ 1U << 5, "xattr" },
+	{ 1U << 6, "boundary" },
+	{ 1U << 7, "anon-write" },
+	{ 1U << 8, "atomic-bio" },
+	{ 1U << 9, "integrity" },
+	{ 1U << 10, "zero-tail" },
+	{ 1U << 11, "fsverity" },
+	{ 1U << 12, "want-end" },
+	{ 1U << 13, "folio-batch" },
+	{ 1U << 14, "size-changed" },
+	{ 1U << 15, "stale" },
+	{ 0, NULL },
+};
+
+int name_index(const char *const *names, size_t n, const char *name, size_t len)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strlen(names[i]) == len && !memcmp(names[i], name, len))
+			return i;
+	return -1;
+}
+
+char *flags_text(char *buf, size_t size, const struct flag_name *names, __u32 flags)
+{
+	size_t at = 0;
+
+	buf[0] = '\0';
+	for (; names->name && at < size; names++) {
+		if (!(flags & names->bit))
+			continue;
+		at += snprintf(buf + at, size - at, "%s%s", at ? "|" : "", names->name);
+		flags &= ~names->bit;
+	}
+	if (flags && at < size)
+		snprintf(buf + at, size - at, "%s0x%x", at ? "|" : "", flags);
+	return buf;
+}
+
+char *wire_type_text(char *buf, size_t size, __u32 wire)
+{
+	__u32 type = fi_type(wire);
+
+	if (type < FI_TYPES)
+		snprintf(buf, size, "%s", type_name[type]);
+	else
+		snprintf(buf, size, "type%u", wire);
+	return buf;
+}

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <sys/capability.h>
+
+#include "privilege.h"
+
+/* CAP_SYS_ADMIN stands for both, as it did before they were split off. */
+static bool has_cap(cap_value_t cap)
+{
+	cap_t caps = cap_get_proc();
+	cap_flag_value_t one = CAP_CLEAR, admin = CAP_CLEAR;
+
+	if (caps) {
+		cap_get_flag(caps, cap, CAP_EFFECTIVE, &one);
+		cap_get_flag(caps, CAP_SYS_ADMIN, CAP_EFFECTIVE, &admin);
+		cap_free(caps);
+	}
+	return one == CAP_SET || admin == CAP_SET;
+}
+
+bool may_load(void)
+{
+	return has_cap(CAP_BPF);
+}
+
+bool may_trace(void)
+{
+	return has_cap(CAP_PERFMON);
+}

@@ -1,0 +1,407 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/timerfd.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "error.h"
+#include "ledger.h"
+#include "session.h"
+
+/* Records come without a wake-up, so they are fetched this often. */
+#define DRAIN_MS	50
+
+static __u64 now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
+}
+
+/* ---- the command that is measured ---------------------------------------- */
+
+/* As the shell would: 0, 126 or 127. */
+static int check_command(const char *name)
+{
+	char *path, *dir, *save = NULL, file[4096];
+	int code = FI_NO_COMMAND;
+
+	if (strchr(name, '/'))
+		return access(name, F_OK) ? FI_NO_COMMAND :
+		       access(name, X_OK) ? FI_NOT_EXECUTABLE : 0;
+	path = strdup(getenv("PATH") ? getenv("PATH") : "/usr/bin:/bin");
+	for (dir = strtok_r(path, ":", &save); dir; dir = strtok_r(NULL, ":", &save)) {
+		snprintf(file, sizeof(file), "%s/%s", dir, name);
+		if (!access(file, X_OK)) {
+			code = 0;
+			break;
+		}
+		if (!access(file, F_OK))
+			code = FI_NOT_EXECUTABLE;
+	}
+	free(path);
+	return code;
+}
+
+static void child_main(const struct opts *o, int go_fd)
+{
+	char **command = o->command;
+	sigset_t none;
+	char c;
+
+	/* Ends when the parent closes its side; that it dies is the same here. */
+	while (read(go_fd, &c, 1) < 0 && errno == EINTR)
+		;
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	signal(SIGPIPE, SIG_DFL);
+	/* Our stdout is data, and what the command prints is none. */
+	if (!o->output)
+		dup2(STDERR_FILENO, STDOUT_FILENO);
+	execvp(command[0], command);
+	_exit(complain(errno == ENOENT ? FI_NO_COMMAND : FI_NOT_EXECUTABLE,
+		   "cannot run '%s': %s", command[0], strerror(errno)));
+}
+
+/* Before the source, so that the child holds none of its descriptors. */
+static int child_open(struct session *s)
+{
+	int code, fd[2];
+
+	s->go_fd = -1;
+	if (!s->o->command)
+		return 0;
+	code = check_command(s->o->command[0]);
+	if (code)
+		return complain(code, "cannot run '%s': %s", s->o->command[0],
+			    code == FI_NO_COMMAND ? "no such command" : "not executable");
+	if (pipe2(fd, O_CLOEXEC))
+		return complain(FI_FAILED, "cannot make a pipe: %s", strerror(errno));
+	s->child = fork();
+	if (s->child < 0)
+		return complain(FI_FAILED, "cannot fork: %s", strerror(errno));
+	if (!s->child) {
+		close(fd[1]);
+		child_main(s->o, fd[0]);
+	}
+	close(fd[0]);
+	s->go_fd = fd[1];
+	return 0;
+}
+
+static void set_status(struct session *s, int status)
+{
+	s->child = 0;
+	s->child_status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+static bool child_ended(struct session *s)
+{
+	int status;
+
+	if (!s->child || waitpid(s->child, &status, WNOHANG) != s->child)
+		return false;
+	set_status(s, status);
+	return true;
+}
+
+/* Only when something went wrong before it ran: nothing of it may happen. */
+static void child_kill(struct session *s)
+{
+	if (s->child > 0) {
+		kill(s->child, SIGKILL);
+		waitpid(s->child, NULL, 0);
+	}
+	if (s->go_fd >= 0)
+		close(s->go_fd);
+	s->go_fd = -1;
+	s->child = 0;
+}
+
+/* ---- opening ------------------------------------------------------------- */
+
+static int signals_open(struct session *s)
+{
+	static const int signals[] = {
+		SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGWINCH, SIGCHLD,
+	};
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+		sigaddset(&set, signals[i]);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	s->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return s->signal_fd < 0 ? -errno : 0;
+}
+
+static void set_timer(int fd, __u64 first_ns, __u64 interval_ns)
+{
+	struct itimerspec its = {
+		.it_value = { first_ns / 1000000000, first_ns % 1000000000 },
+		.it_interval = { interval_ns / 1000000000, interval_ns % 1000000000 },
+	};
+
+	timerfd_settime(fd, 0, &its, NULL);
+}
+
+static int fds_open(struct session *s)
+{
+	if (signals_open(s))
+		return complain(FI_FAILED, "cannot watch signals: %s", strerror(errno));
+	s->tick_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	s->end_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (s->tick_fd < 0 || s->end_fd < 0)
+		return complain(FI_FAILED, "cannot make a timer: %s", strerror(errno));
+	return 0;
+}
+
+static int output_open(struct session *s)
+{
+	s->out = stdout;
+	if (s->o->output) {
+		s->out = fopen(s->o->output, "we");
+		if (!s->out)
+			return complain(FI_FAILED, "cannot write '%s': %s", s->o->output,
+				    strerror(errno));
+	}
+	s->json.out = s->out;
+	return 0;
+}
+
+/* Filters: a mount is a connection by another name. */
+static int find_dev(struct session *s, __u32 *dev)
+{
+	const struct mount *m;
+
+	*dev = s->o->connection;
+	if (!s->o->mount)
+		return 0;
+	m = mounts_find_path(&s->mounts, s->o->mount);
+	if (!m)
+		return complain(FI_USAGE, "'%s' is not the mount point of a FUSE file system (see: findmnt -t fuse)",
+			    s->o->mount);
+	if (s->o->connection && s->o->connection != m->dev)
+		return complain(FI_USAGE, "-m '%s' and -C %u are different connections",
+			    s->o->mount, s->o->connection);
+	*dev = m->dev;
+	return 0;
+}
+
+static void put_header(struct session *s)
+{
+	struct json *j = &s->json;
+	struct utsname u;
+
+	uname(&u);
+	json_line(j, "header");
+	json_str(j, "schema", "fuseiomap");
+	json_u64(j, "version", 1);
+	json_str(j, "command", s->command);
+	json_str(j, "kernel", u.release);
+	json_str(j, "backend", "bpf");
+	json_str(j, "clock", "monotonic");
+	json_u64(j, "start_ns", s->start_ns);
+	json_open(j, "bins", '{');
+	json_str(j, "scheme", "log-linear");
+	json_u64(j, "per_octave", FI_SUB);
+	json_close(j, '}');
+	json_put(j);
+}
+
+static int open_all(struct session *s, struct source_config *config)
+{
+	int err = output_open(s);
+
+	if (!err)
+		err = fds_open(s);
+	if (!err)
+		err = child_open(s);
+	if (err)
+		return err;
+	s->mounts_fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
+	mounts_read(&s->mounts);
+	err = find_dev(s, &config->settings.dev);
+	config->settings.pid = s->o->pid;
+	config->settings.ops = s->o->ops;
+	config->settings.min_lat_ns = s->o->min_lat_ns;
+	config->verbose = s->o->verbose;
+	return err ? err : source_open(&s->src, config);
+}
+
+int session_open(struct session *s, const char *command, const struct opts *o,
+		 struct source_config *config)
+{
+	int err;
+
+	*s = (struct session){ .o = o, .command = command, .input_fd = -1, .go_fd = -1,
+			       .signal_fd = -1, .tick_fd = -1, .end_fd = -1,
+			       .mounts_fd = -1 };
+	err = open_all(s, config);
+	if (!err)
+		err = source_start(s->src);
+	if (err) {
+		child_kill(s);
+		source_close(s->src);
+		mounts_free(&s->mounts);
+		return err;
+	}
+	s->start_ns = now_ns();
+	if (o->json)
+		put_header(s);
+	if (!o->quiet)
+		fputs("ready\n", stderr);
+	if (o->duration_ns)
+		set_timer(s->end_fd, o->duration_ns, 0);
+	if (s->go_fd >= 0)
+		close(s->go_fd);
+	s->go_fd = -1;
+	return 0;
+}
+
+void session_set_interval(struct session *s, __u64 interval_ns)
+{
+	set_timer(s->tick_fd, interval_ns, interval_ns);
+}
+
+/* ---- what happens -------------------------------------------------------- */
+
+/*
+ * With a command running, a signal to stop is for it: the result shall cover
+ * its end too. The terminal has sent it SIGINT already. A second one is for us.
+ */
+static bool stop_signal(struct session *s, int signo)
+{
+	if (!s->child || s->stops++)
+		return true;
+	if (signo != SIGINT)
+		kill(s->child, signo);
+	return false;
+}
+
+/* -1: nothing to tell. */
+static int read_signal(struct session *s)
+{
+	struct signalfd_siginfo info;
+
+	if (read(s->signal_fd, &info, sizeof(info)) != sizeof(info))
+		return -1;
+	switch (info.ssi_signo) {
+	case SIGUSR1:
+		return ON_REPORT;
+	case SIGWINCH:
+		return ON_RESIZE;
+	case SIGCHLD:
+		return child_ended(s) ? ON_STOP : -1;
+	default:
+		return stop_signal(s, info.ssi_signo) ? ON_STOP : -1;
+	}
+}
+
+static bool timer_expired(int fd)
+{
+	uint64_t times;
+
+	return read(fd, &times, sizeof(times)) == sizeof(times);
+}
+
+static void flush_output(struct session *s)
+{
+	if (fflush(s->out) && !s->write_error)
+		s->write_error = errno;
+}
+
+enum happening session_wait(struct session *s)
+{
+	int timeout = source_fd(s->src) >= 0 ? DRAIN_MS : -1;
+	struct pollfd p[] = {
+		{ s->signal_fd, POLLIN, 0 }, { s->end_fd, POLLIN, 0 },
+		{ s->tick_fd, POLLIN, 0 }, { s->input_fd, POLLIN, 0 },
+		{ source_fd(s->src), POLLIN, 0 }, { s->mounts_fd, POLLPRI, 0 },
+	};
+
+	for (;;) {
+		int happened;
+
+		/* All there is goes out before we sleep, into pipes too. */
+		flush_output(s);
+		if (poll(p, sizeof(p) / sizeof(p[0]), timeout) < 0 && errno != EINTR)
+			return ON_STOP;
+		/* Who mounts and unmounts within the window shall have a name, too. */
+		if (p[5].revents)
+			mounts_read(&s->mounts);
+		source_drain(s->src);
+		happened = read_signal(s);
+		if (happened >= 0)
+			return happened;
+		if (timer_expired(s->end_fd) || s->write_error)
+			return ON_STOP;
+		if (timer_expired(s->tick_fd))
+			return ON_TICK;
+		if (p[3].revents)
+			return ON_INPUT;
+	}
+}
+
+/* ---- the end ------------------------------------------------------------- */
+
+int session_stop(struct session *s, struct snapshot *last)
+{
+	int err;
+
+	source_stop(s->src);
+	s->stop_ns = now_ns();
+	source_drain(s->src);
+	err = source_read(s->src, last);
+	if (err)
+		return complain(FI_FAILED, "cannot read the counters: %s", strerror(-err));
+	return 0;
+}
+
+/* When we stop before the command has ended, it ends with us. */
+static void child_end(struct session *s)
+{
+	int status;
+
+	if (!s->child)
+		return;
+	kill(s->child, SIGTERM);
+	if (waitpid(s->child, &status, 0) == s->child)
+		set_status(s, status);
+}
+
+int session_close(struct session *s, const struct snapshot *last)
+{
+	int err = 0;
+
+	child_end(s);
+	if (s->o->json)
+		ledger_json(s, last);
+	flush_output(s);
+	/* A reader that went away is no error and wants no last words. */
+	if (s->write_error && s->write_error != EPIPE)
+		err = complain(FI_FAILED, "cannot write the output: %s",
+			       strerror(s->write_error));
+	if (!s->o->json && !s->o->quiet && s->write_error != EPIPE)
+		ledger_text(stderr, last);
+	if (s->out != stdout)
+		fclose(s->out);
+	source_close(s->src);
+	mounts_free(&s->mounts);
+	text_free(&s->json.text);
+	close(s->signal_fd);
+	close(s->tick_fd);
+	close(s->end_fd);
+	close(s->mounts_fd);
+	return err ? err : s->child_status;
+}
