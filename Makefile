@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# make            build/fuseiomap, build/fuseiomap-top, build/iomapfs
+# make demo       fuseiomap-top over a real load on a patched kernel in a VM
+# make check      all tests
+# make kernel     only the patched kernel (kept in a cache outside the tree)
+# make vm         an interactive shell in that kernel
+# make deps       install the Debian packages that all of this needs
+# make clean      remove build/; the cache stays (see kernel/build --help)
+#
+# Nothing but make itself is assumed: demo and check install what is missing
+# when run as root, and name the one command to run otherwise.
+
+SHELL := /bin/bash
+B := build
+
+# ---- packages, by what needs them
+PKG_build := gcc libc6-dev pkg-config clang bpftool libbpf-dev libelf-dev \
+	zlib1g-dev libncurses-dev libmount-dev libcap-dev libfuse3-dev
+PKG_kernel := flex bison bc libssl-dev dwarves ccache xz-utils patch perl git \
+	kmod rsync cpio python3-minimal qemu-system-x86
+PKG_test := procps libcmocka-dev bats fio fuse3 jq tmux
+
+CC := gcc
+CLANG := clang
+BPFTOOL := $(firstword $(wildcard /usr/sbin/bpftool) bpftool)
+CFLAGS ?= -O2 -g
+CPPFLAGS += -D_GNU_SOURCE -Iinclude -Itools -Ibpf -I$(B)
+CFLAGS += -std=gnu11 -Wall -Wextra -Wno-unused-parameter \
+	-Wno-missing-field-initializers -MMD -MP
+TOOL_LIBS := -lbpf -lelf -lz -lncursesw -ltinfo -lmount -lcap -lm
+FUSE_CFLAGS = $(shell pkg-config --cflags fuse3)
+FUSE_LIBS = $(shell pkg-config --libs fuse3)
+
+TOOL_SRC := $(wildcard tools/*.c tools/*/*.c)
+TOOL_OBJ := $(TOOL_SRC:%.c=$(B)/obj/%.o)
+DEMO_SRC := $(filter-out demo/load.c,$(wildcard demo/*.c))
+DEMO_OBJ := $(DEMO_SRC:%.c=$(B)/obj/%.o)
+UNIT := $(patsubst tests/unit/%.c,$(B)/tests/%,$(wildcard tests/unit/test_*.c))
+# What unit tests link with: everything but the two main()s.
+UNIT_OBJ := $(filter-out %/main.o %/iomapfs.o,$(TOOL_OBJ) $(DEMO_OBJ))
+
+PROGRAMS := $(addprefix $(B)/,fuseiomap fuseiomap-top iomapfs iomapload)
+
+# V=1 shows the commands, else one short line each.
+Q := $(if $(V),,@)
+say = $(if $(V),,@echo "  $(1) $(2)";)
+
+.PHONY: all demo check kernel vm deps clean tools-needed unit
+all: tools-needed
+	@$(MAKE) -s --no-print-directory -j$$(nproc) $(PROGRAMS)
+
+# ---- two commands
+# step NAME,COMMAND: say what is done, and how long it took
+step = @echo "== $(1)"; start=$$SECONDS; $(2) && echo "== $(1): $$((SECONDS - start)) s"
+
+demo: deps
+	$(call step,build the tools and the server,$(MAKE) --no-print-directory all)
+	$(call step,kernel,kernel/build)
+	$(call step,demo in the VM,mkdir -p $(B)/demo && \
+		OUT=$(B)/demo kernel/run -m 2048 -d 2G -- demo/run)
+
+check: deps
+	@tests/run
+
+# ---- the kernel
+kernel:
+	@kernel/build
+
+vm: kernel
+	@kernel/run
+
+# ---- packages
+# missing-of LIST: prints the packages of LIST that are not installed
+missing-of = for p in $(1); do \
+	[ "$$(dpkg-query -W -f '$${db:Status-Status}' $$p 2>/dev/null)" = installed ] || \
+	echo $$p; done | tr '\n' ' '
+
+deps:
+	@missing=$$($(call missing-of,$(PKG_build) $(PKG_kernel) $(PKG_test))); \
+	[ -z "$$missing" ] && exit 0; \
+	if [ "$$(id -u)" != 0 ]; then \
+		echo "packages are missing; run as root: apt-get install $$missing" >&2; exit 1; \
+	fi; \
+	echo "== installing packages: $$missing"; start=$$SECONDS; \
+	log=$$(mktemp); export DEBIAN_FRONTEND=noninteractive; \
+	apt-get -q update >$$log 2>&1 && \
+	apt-get -q -y install --no-install-recommends $$missing >>$$log 2>&1 || \
+		{ tail -n 20 $$log >&2; rm -f $$log; exit 1; }; \
+	rm -f $$log; echo "== packages installed in $$((SECONDS - start)) s"
+
+tools-needed:
+	@missing=$$($(call missing-of,$(PKG_build))); \
+	[ -z "$$missing" ] || { \
+		echo "to build, run as root: apt-get install $$missing" >&2; exit 1; }
+
+# ---- BPF: object, skeleton
+$(B)/fuseiomap.bpf.o: bpf/fuseiomap.bpf.c $(wildcard bpf/*.h include/*.h)
+	@mkdir -p $(@D)
+	$(call say,BPF ,$@)$(CLANG) -target bpf -mcpu=v3 -O2 -g -Wall -Werror -D__TARGET_ARCH_x86 \
+		-Iinclude -Ibpf -I/usr/include/$(shell $(CC) -print-multiarch) -c $< -o $@.tmp
+	$(Q)$(BPFTOOL) gen object $@ $@.tmp
+	@rm -f $@.tmp
+
+$(B)/fuseiomap.skel.h: $(B)/fuseiomap.bpf.o
+	$(call say,SKEL,$@)$(BPFTOOL) gen skeleton $< name fuseiomap > $@.tmp
+	@mv $@.tmp $@
+
+# ---- C
+$(B)/obj/tools/%.o: tools/%.c | $(B)/fuseiomap.skel.h
+	@mkdir -p $(@D)
+	$(call say,CC  ,$@)$(CC) $(CPPFLAGS) $(CFLAGS) -c $< -o $@
+
+$(B)/obj/demo/%.o: demo/%.c
+	@mkdir -p $(@D)
+	$(call say,CC  ,$@)$(CC) $(CPPFLAGS) -Idemo $(FUSE_CFLAGS) $(CFLAGS) -pthread -c $< -o $@
+
+$(B)/fuseiomap: $(TOOL_OBJ)
+	$(call say,LINK,$@)$(CC) $(LDFLAGS) $^ -o $@ $(TOOL_LIBS)
+
+$(B)/fuseiomap-top: $(B)/fuseiomap
+	@ln -sf fuseiomap $@
+
+$(B)/iomapfs: $(DEMO_OBJ)
+	$(call say,LINK,$@)$(CC) $(LDFLAGS) -pthread $^ -o $@ $(FUSE_LIBS)
+
+$(B)/iomapload: $(B)/obj/demo/load.o
+	$(call say,LINK,$@)$(CC) $(LDFLAGS) $^ -o $@
+
+$(B)/tests/%: tests/unit/%.c $(UNIT_OBJ)
+	@mkdir -p $(@D)
+	$(call say,TEST,$@)$(CC) $(CPPFLAGS) -Idemo $(FUSE_CFLAGS) $(CFLAGS) -pthread $(LDFLAGS) $< $(UNIT_OBJ) \
+		-o $@ -lcmocka $(TOOL_LIBS) $(FUSE_LIBS)
+
+# The programs and the unit tests, which `tests/run unit` runs
+unit: tools-needed
+	@$(MAKE) -s --no-print-directory -j$$(nproc) $(PROGRAMS) $(UNIT)
+
+clean:
+	rm -rf $(B)
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)

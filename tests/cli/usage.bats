@@ -1,0 +1,64 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# What the programs say when they cannot do what they are asked for. Runs on
+# any kernel and without root.
+
+bats_require_minimum_version 1.5.0
+
+F=build/fuseiomap
+
+# refused STATUS COMMAND…: that status, nothing on stdout, one line on stderr
+refused()
+{
+	local want=$1
+	shift
+	run --separate-stderr "$@"
+	[ "$status" = "$want" ] && [ -z "$output" ] && ((${#stderr_lines[@]} == 1)) ||
+		{ echo "$*: status $status, stdout '$output', stderr '$stderr'"; return 1; }
+}
+
+@test "help and version" {
+	run -0 $F --help
+	for c in top hist trace doctor; do
+		[[ $output == *"$c"* ]]
+		run -0 $F $c --help
+		[[ $output == *Usage:* ]]
+		run -0 $F --help
+	done
+	run -0 $F --version
+	run -0 build/fuseiomap-top --help
+}
+
+@test "usage errors: 2, and the word that is wrong" {
+	refused 2 $F nonsense && [[ $stderr == *nonsense* ]]
+	refused 2 $F hist -d 1x && [[ $stderr == *1x* ]]
+	refused 2 $F trace --op nonsense && [[ $stderr == *nonsense* ]]
+	refused 2 $F trace --min-latency=5 ms
+	refused 2 $F top 1 2 3
+	refused 2 $F top -b 0x
+	refused 2 $F hist -p -1
+	refused 2 $F hist --bogus && [[ $stderr == *bogus* ]]
+}
+
+@test "a kernel without the tracepoints: 3, the option to set, and doctor" {
+	if [ -d /sys/kernel/tracing/events/fuse/fuse_iomap_begin ]; then
+		skip "this kernel has them"
+	fi
+	refused 3 $F hist -d 1
+	[[ $stderr == *CONFIG_FUSE_IOMAP* && $stderr == *doctor* ]]
+	refused 3 $F top -b 1 1
+	run -3 $F doctor
+	[[ $output == *CONFIG_FUSE_IOMAP* ]]
+}
+
+@test "iomapfs: usage errors name the cause" {
+	refused 2 build/iomapfs
+	refused 2 build/iomapfs /dev/null
+	refused 2 build/iomapfs --delay-begin=10x /dev/null /tmp && [[ $stderr == *10x* ]]
+	refused 2 build/iomapfs --bad-map=nonsense /dev/null /tmp && [[ $stderr == *nonsense* ]]
+	refused 2 build/iomapfs --begin-error=ENONSENSE /dev/null /tmp
+	run --separate-stderr build/iomapfs /dev/null /tmp
+	[ "$status" = 1 ] || [ "$status" = 4 ]
+	[[ $stderr == */dev/null* || $stderr == *root* ]]
+}

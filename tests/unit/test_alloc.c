@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Extents and free blocks of the demo server, against a model block by block. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "alloc.h"
+
+#define BLOCKS 256
+
+struct env {
+	struct alloc alloc;
+	struct extents extents;
+};
+
+static struct env *env_new(uint64_t nblocks, uint64_t extent_max)
+{
+	struct env *env = calloc(1, sizeof(*env));
+
+	assert_non_null(env);
+	assert_int_equal(alloc_init(&env->alloc, nblocks, extent_max), 0);
+	return env;
+}
+
+static void env_free(struct env *env)
+{
+	extents_free(&env->alloc, &env->extents);
+	assert_int_equal(alloc_free_blocks(&env->alloc), env->alloc.nblocks);
+	alloc_destroy(&env->alloc);
+	free(env);
+}
+
+static void assert_extent(const struct extents *extents, size_t i, uint64_t off, uint64_t len,
+			  bool written)
+{
+	assert_true(i < extents->n);
+	assert_int_equal(extents->v[i].off, off);
+	assert_int_equal(extents->v[i].len, len);
+	assert_int_equal(extents->v[i].written, written);
+}
+
+static void fill_makes_one_unwritten_extent(void **state)
+{
+	struct env *env = env_new(BLOCKS, 0);
+
+	assert_int_equal(extents_fill(&env->alloc, &env->extents, 10, 5), 0);
+	assert_int_equal(env->extents.n, 1);
+	assert_extent(&env->extents, 0, 10, 5, false);
+	assert_int_equal(env->extents.blocks, 5);
+	assert_int_equal(alloc_free_blocks(&env->alloc), BLOCKS - 5);
+	env_free(env);
+}
+
+static void fill_grows_the_extent_before(void **state)
+{
+	struct env *env = env_new(BLOCKS, 0);
+
+	extents_fill(&env->alloc, &env->extents, 0, 4);
+	extents_fill(&env->alloc, &env->extents, 4, 4);
+	assert_int_equal(env->extents.n, 1);
+	assert_extent(&env->extents, 0, 0, 8, false);
+	env_free(env);
+}
+
+static void fill_stops_at_the_next_extent(void **state)
+{
+	struct env *env = env_new(BLOCKS, 0);
+
+	extents_fill(&env->alloc, &env->extents, 20, 4);
+	extents_fill(&env->alloc, &env->extents, 10, 100);
+	assert_extent(&env->extents, 0, 10, 10, false);
+	assert_int_equal(env->extents.blocks, 14);
+	env_free(env);
+}
+
+static void find_tells_extent_and_hole(void **state)
+{
+	struct env *env = env_new(BLOCKS, 0);
+	struct extent found;
+
+	assert_false(extents_find(&env->extents, 7, &found));
+	assert_int_equal(found.off, 7);
+	assert_true(found.len == UINT64_MAX - 7);
+	extents_fill(&env->alloc, &env->extents, 10, 4);
+	assert_false(extents_find(&env->extents, 7, &found));
+	assert_int_equal(found.len, 3);
+	assert_true(extents_find(&env->extents, 13, &found));
+	assert_int_equal(found.off, 10);
+	assert_int_equal(found.len, 4);
+	assert_false(extents_find(&env->extents, 14, &found));
+	env_free(env);
+}
+
+static void mark_written_splits_and_merges(void **state)
+{
+	struct env *env = env_new(BLOCKS, 0);
+
+	extents_fill(&env->alloc, &env->extents, 0, 10);
+	assert_int_equal(extents_mark_written(&env->alloc, &env->extents, 3, 4), 0);
+	assert_int_equal(env->extents.n, 3);
+	assert_extent(&env->extents, 0, 0, 3, false);
+	assert_extent(&env->extents, 1, 3, 4, true);
+	assert_extent(&env->extents, 2, 7, 3, false);
+	extents_mark_written(&env->alloc, &env->extents, 0, 3);
+	extents_mark_written(&env->alloc, &env->extents, 7, 3);
+	assert_int_equal(env->extents.n, 1);
+	assert_extent(&env->extents, 0, 0, 10, true);
+	env_free(env);
+}
+
+static void mark_written_skips_holes(void **state)
+{
+	struct env *env = env_new(BLOCKS, 0);
+
+	assert_int_equal(extents_mark_written(&env->alloc, &env->extents, 0, 100), 0);
+	assert_int_equal(env->extents.n, 0);
+	extents_fill(&env->alloc, &env->extents, 10, 2);
+	extents_fill(&env->alloc, &env->extents, 20, 2);
+	extents_mark_written(&env->alloc, &env->extents, 0, 100);
+	assert_int_equal(env->extents.n, 2);
+	assert_extent(&env->extents, 0, 10, 2, true);
+	assert_extent(&env->extents, 1, 20, 2, true);
+	env_free(env);
+}
+
+static void punch_splits_and_frees(void **state)
+{
+	struct env *env = env_new(BLOCKS, 0);
+
+	extents_fill(&env->alloc, &env->extents, 0, 10);
+	assert_int_equal(extents_punch(&env->alloc, &env->extents, 3, 4), 0);
+	assert_int_equal(env->extents.n, 2);
+	assert_extent(&env->extents, 0, 0, 3, false);
+	assert_extent(&env->extents, 1, 7, 3, false);
+	assert_int_equal(env->extents.blocks, 6);
+	assert_int_equal(alloc_free_blocks(&env->alloc), BLOCKS - 6);
+	assert_int_equal(extents_punch(&env->alloc, &env->extents, 1, UINT64_MAX - 1), 0);
+	assert_extent(&env->extents, 0, 0, 1, false);
+	assert_int_equal(env->extents.n, 1);
+	env_free(env);
+}
+
+static void no_space_is_said(void **state)
+{
+	struct env *env = env_new(100, 0);	/* no multiple of the map's words */
+
+	assert_int_equal(extents_fill(&env->alloc, &env->extents, 0, 1000), 0);
+	assert_int_equal(env->extents.blocks, 100);
+	assert_int_equal(extents_fill(&env->alloc, &env->extents, 100, 1), -ENOSPC);
+	assert_int_equal(extents_punch(&env->alloc, &env->extents, 50, 1), 0);
+	assert_int_equal(extents_fill(&env->alloc, &env->extents, 100, 2), 0);
+	assert_int_equal(env->extents.blocks, 100);
+	env_free(env);
+}
+
+static void extent_max_limits_and_scatters(void **state)
+{
+	struct env *env = env_new(BLOCKS, 4);
+
+	for (uint64_t off = 0; off < 16; off += 4)
+		assert_int_equal(extents_fill(&env->alloc, &env->extents, off, 100), 0);
+	extents_mark_written(&env->alloc, &env->extents, 0, 16);
+	assert_int_equal(env->extents.n, 4);
+	for (size_t i = 0; i < 4; i++) {
+		assert_extent(&env->extents, i, 4 * i, 4, true);
+		if (i)
+			assert_int_not_equal(env->extents.v[i].block,
+					     env->extents.v[i - 1].block + 4);
+	}
+	env_free(env);
+}
+
+/* The model: for each file block, the device block it is on, and if it is written. */
+
+struct model {
+	int64_t block[BLOCKS];	/* -1: a hole */
+	bool written[BLOCKS];
+};
+
+static void learn(const struct extents *extents, uint64_t from, uint64_t len, struct model *model)
+{
+	struct extent e;
+
+	for (uint64_t off = from; off < from + len; off++)
+		if (model->block[off] < 0 && extents_find(extents, off, &e)) {
+			assert_false(e.written);
+			model->block[off] = e.block + off - e.off;
+			model->written[off] = false;
+		}
+}
+
+static void check(const struct env *env, const struct model *model, uint64_t extent_max)
+{
+	bool used[BLOCKS] = { false };
+	uint64_t blocks = 0, last_end = 0;
+	struct extent e;
+
+	for (size_t i = 0; i < env->extents.n; i++) {
+		const struct extent *extent = &env->extents.v[i];
+
+		assert_true(extent->len > 0 && extent->off >= last_end);
+		assert_true(!extent_max || extent->len <= extent_max);
+		last_end = extent->off + extent->len;
+	}
+	for (uint64_t off = 0; off < BLOCKS; off++) {
+		assert_int_equal(extents_find(&env->extents, off, &e), model->block[off] >= 0);
+		if (model->block[off] < 0)
+			continue;
+		assert_int_equal(e.block + off - e.off, model->block[off]);
+		assert_int_equal(e.written, model->written[off]);
+		assert_false(used[model->block[off]]);
+		used[model->block[off]] = true;
+		blocks++;
+	}
+	assert_int_equal(env->extents.blocks, blocks);
+	assert_int_equal(env->alloc.nfree, env->alloc.nblocks - blocks);
+}
+
+static void random_step(struct env *env, struct model *model)
+{
+	uint64_t off = rand() % BLOCKS, len = 1 + rand() % 20;
+	struct extent hole;
+	int err;
+
+	if (len > BLOCKS - off)
+		len = BLOCKS - off;
+	switch (rand() % 3) {
+	case 0:
+		if (extents_find(&env->extents, off, &hole))
+			return;
+		err = extents_fill(&env->alloc, &env->extents, off, len);
+		assert_true(!err || (err == -ENOSPC && !env->alloc.nfree));
+		learn(&env->extents, off, len, model);
+		return;
+	case 1:
+		assert_int_equal(extents_mark_written(&env->alloc, &env->extents, off, len), 0);
+		for (uint64_t i = off; i < off + len; i++)
+			model->written[i] = model->block[i] >= 0;
+		return;
+	default:
+		assert_int_equal(extents_punch(&env->alloc, &env->extents, off, len), 0);
+		for (uint64_t i = off; i < off + len; i++)
+			model->block[i] = -1;
+	}
+}
+
+static void random_against_model(void **state)
+{
+	static const uint64_t limits[] = { 0, 1, 3, 16 };
+	struct model model;
+
+	for (size_t i = 0; i < sizeof(limits) / sizeof(*limits); i++) {
+		/* Fewer blocks than the file is long: it runs full, too. */
+		struct env *env = env_new(BLOCKS / 2 - 7, limits[i]);
+
+		srand(i + 1);
+		memset(&model, -1, sizeof(model));
+		for (int step = 0; step < 20000; step++) {
+			random_step(env, &model);
+			check(env, &model, limits[i]);
+		}
+		env_free(env);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(fill_makes_one_unwritten_extent),
+		cmocka_unit_test(fill_grows_the_extent_before),
+		cmocka_unit_test(fill_stops_at_the_next_extent),
+		cmocka_unit_test(find_tells_extent_and_hole),
+		cmocka_unit_test(mark_written_splits_and_merges),
+		cmocka_unit_test(mark_written_skips_holes),
+		cmocka_unit_test(punch_splits_and_frees),
+		cmocka_unit_test(no_space_is_said),
+		cmocka_unit_test(extent_max_limits_and_scatters),
+		cmocka_unit_test(random_against_model),
+	};
+
+	return cmocka_run_group_tests_name("alloc", tests, NULL, NULL);
+}

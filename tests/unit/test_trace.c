@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "names.h"
+#include "trace.h"
+
+static struct mount table[] = { { .dev = 34, .target = "/srv", .fstype = "fuse" } };
+static struct mounts mounts = { table, 1 };
+static struct fi_record rec;
+static struct trace_row row = { &rec, &mounts, 1000000000 };
+static struct text text;
+static struct json json;
+
+/* A finished direct write's begin, as the BPF programs would hand it over. */
+static int setup(void **state)
+{
+	rec = (struct fi_record){
+		.time_ns = 1500000000, .lat_ns = 100000,
+		.phase_ns = { 10000, 20000, 30000, 40000 },
+		.ino = 7, .nodeid = 9, .pos = 0x1000, .count = 8192, .dev = 34, .pid = 100,
+		.tid = 101, .kind = FI_BEGIN, .op = FI_WRITE_DIRECT,
+		.opflags = FUSE_IOMAP_OP_WRITE | FUSE_IOMAP_OP_DIRECT,
+		.flags = FI_F_SENT | FI_F_TIMED | FI_F_SPLIT,
+		.comm = "fio", .name = "file",
+		.read = { .length = 1 << 20, .addr = FUSE_IOMAP_NULL_ADDR },
+		.write = { .offset = 4096, .length = 65536, .addr = 8192, .dev = 1,
+			   .type = FUSE_IOMAP_TYPE_UNWRITTEN, .flags = FUSE_IOMAP_F_NEW },
+	};
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	text_free(&text);
+	text_free(&json.text);
+	return 0;
+}
+
+static const char *line(void)
+{
+	text_clear(&text);
+	trace_line(&text, &row);
+	return text.s;
+}
+
+static const char *as_json(void)
+{
+	trace_json(&json, &row);
+	return json.text.s;
+}
+
+static void assert_has(const char *s, const char *part)
+{
+	if (!strstr(s, part))
+		fail_msg("no '%s' in: %s", part, s);
+}
+
+static void assert_not(const char *s, const char *part)
+{
+	if (strstr(s, part))
+		fail_msg("'%s' in: %s", part, s);
+}
+
+static void begin_as_text(void **state)
+{
+	line();
+	assert_memory_equal(text.s, "0.500000     begin write-direct fio ", 36);
+	assert_has(text.s, "    101 file ");
+	assert_has(text.s, " 0x1000     8K       -  yes   100us   10us   20us   30us   40us ");
+	assert_has(text.s, " write|direct     hole+1M>unwritten+64K(new)\n");
+	assert_int_equal(text.s[text.len - 1], '\n');
+	assert_int_not_equal(text.s[text.len - 2], ' ');
+}
+
+static void begin_as_json(void **state)
+{
+	as_json();
+	assert_has(json.text.s, "\"connection\":34,\"mount\":\"/srv\",\"comm\":\"fio\",\"pid\":100,\"tid\":101,");
+	assert_has(json.text.s, "\"ino\":7,\"nodeid\":9,\"pos\":4096,\"count\":8192,\"sent\":true,\"lat_ns\":100000,\"kernel_ns\":10000,\"queue_ns\":20000,\"server_ns\":30000,\"wakeup_ns\":40000,\"error\":0,");
+	assert_has(json.text.s, "\"flags\":\"write|direct\",\"map\":\"hole+1M>unwritten+64K(new)\",\"opflags\":17,");
+	assert_has(json.text.s, "\"read_type\":\"hole\",\"read_offset\":0,\"read_length\":1048576,\"read_flags\":0,\"read_flag_names\":\"\"");
+	assert_has(json.text.s, "\"write_type\":\"unwritten\",\"write_offset\":4096,\"write_length\":65536,\"write_addr\":8192,\"write_flags\":1,\"write_flag_names\":\"new\",\"write_dev\":1");
+	/* A hole has no address, and a begin nothing written. */
+	assert_not(json.text.s, "read_addr");
+	assert_not(json.text.s, "written\":");
+	assert_not(json.text.s, "newsize");
+}
+
+static void failed_begin_has_no_mapping(void **state)
+{
+	rec.error = -ENOSPC;
+	rec.read = rec.write = (struct fuse_iomap_io){ 0 };
+	assert_has(line(), " ENOSPC ");
+	assert_not(text.s, "hole");
+	assert_has(as_json(), "\"error\":-28,\"errname\":\"ENOSPC\",");
+	assert_not(json.text.s, "_type");
+	/* A number that is no errno is shown as it is. */
+	rec.error = -5000;
+	assert_has(line(), " -5000 ");
+}
+
+static void end_has_one_mapping(void **state)
+{
+	rec.kind = FI_END;
+	rec.written = -EFAULT;
+	rec.flags = 0;
+	rec.read = rec.write;
+	line();
+	assert_has(text.s, " end   write-direct ");
+	assert_has(text.s, "     -14   no       -      -      -      -      - ");
+	assert_has(text.s, " unwritten+64K(new)\n");
+	/* The numbers of the kernel are others than those of the server. */
+	rec.read.flags = 1 << 14;
+	assert_has(line(), " unwritten+64K(size-changed)\n");
+	as_json();
+	assert_has(json.text.s, "\"written\":-14,\"sent\":false,\"error\":0");
+	assert_not(json.text.s, "lat_ns");
+	assert_not(json.text.s, "write_type");
+	/* In the kernel a mapping has no backing id. */
+	assert_not(json.text.s, "read_dev");
+}
+
+static void ioend_has_its_own_fields(void **state)
+{
+	rec.kind = FI_IOEND;
+	rec.opflags = FUSE_IOMAP_IOEND_UNWRITTEN | FUSE_IOMAP_IOEND_DIRECT;
+	rec.written = 8192;
+	rec.io_error = -EIO;
+	rec.newsize = 12288;
+	rec.new_addr = 4096;
+	rec.io_dev = 1;
+	assert_has(line(), " unwritten|direct -\n");
+	as_json();
+	assert_has(json.text.s, "\"io_error\":-5,\"new_addr\":4096,\"newsize\":12288,\"io_dev\":1");
+	assert_not(json.text.s, "read_type");
+}
+
+static void hostile_names(void **state)
+{
+	memset(rec.name, '\x1b', sizeof(rec.name));
+	memset(rec.comm, '"', sizeof(rec.comm));
+	rec.dev = 35;
+	line();
+	assert_null(strchr(text.s, '\x1b'));
+	assert_has(text.s, "??????????????");
+	as_json();
+	assert_has(json.text.s, "\"comm\":\"\\\"\\\"");
+	assert_has(json.text.s, "\"file\":\"\\u001b\\u001b");
+	assert_has(json.text.s, "\"mount\":\"dev 0:35\"");
+	/* Every name is as long as its field allows, and no longer. */
+	assert_int_equal(strstr(json.text.s, ",\"ino\"") - strstr(json.text.s, "\"file\":"),
+			 8 + FI_NAME_LEN * 6 + 1);
+}
+
+/* A name may be cut, a number not: half of it is another number. */
+static void numbers_are_never_cut(void **state)
+{
+	rec.kind = FI_END;
+	rec.written = INT64_MAX;
+	rec.pos = UINT64_MAX;
+	memset(rec.name, 'n', sizeof(rec.name));
+	line();
+	assert_has(text.s, " 9223372036854775807 ");
+	assert_has(text.s, " 0xffffffffffffffff ");
+	assert_has(text.s, " nnnnnnnnnnnnnn ");
+}
+
+static void unknown_numbers_are_shown(void **state)
+{
+	char buf[64];
+
+	rec.read.type = 77;
+	assert_has(line(), "type77+1M>");
+	assert_string_equal(flags_text(buf, sizeof(buf), opflag_names, 0), "");
+	assert_string_equal(flags_text(buf, sizeof(buf), opflag_names, 1U << 29), "0x20000000");
+	assert_string_equal(flags_text(buf, sizeof(buf), opflag_names, 1 | 1U << 29 | 1U << 31),
+			    "write|writeback|0x20000000");
+	/* Too long is cut, not overrun. */
+	flags_text(buf, 10, opflag_names, ~0U);
+	assert_true(strlen(buf) < 10);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(begin_as_text),
+		TEST(begin_as_json),
+		TEST(failed_begin_has_no_mapping),
+		TEST(end_has_one_mapping),
+		TEST(ioend_has_its_own_fields),
+		TEST(hostile_names),
+		TEST(numbers_are_never_cut),
+		TEST(unknown_numbers_are_shown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
