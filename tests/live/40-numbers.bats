@@ -156,7 +156,8 @@ fio_job()
 	tool_start hist -j
 	"$FUSEIOMAP" trace -j -o "$BATS_TEST_TMPDIR/trace.json" -- "$LOAD" "$MNT" short
 	tool_stop
-	complete "$TOOL_OUT" && complete "$BATS_TEST_TMPDIR/trace.json"
+	complete "$TOOL_OUT"
+	complete "$BATS_TEST_TMPDIR/trace.json"
 	hist=$(jq -s '[.[] | select(.type == "counts") | .done] | add' "$TOOL_OUT")
 	trace=$(jq -s '[.[] | select(.type == "op")] | length' "$BATS_TEST_TMPDIR/trace.json")
 	[ "$hist" = "$trace" ] && [ "$hist" -gt 10 ]

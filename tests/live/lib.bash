@@ -97,7 +97,7 @@ events_off()
 	EVENTS=$BATS_TEST_TMPDIR/events
 	cat "$INSTANCE/trace" >"$EVENTS"
 	# A witness that lost something is no witness.
-	! grep -q '^overrun: [1-9]' "$INSTANCE"/per_cpu/cpu*/stats
+	if grep '^overrun: [1-9]' "$INSTANCE"/per_cpu/cpu*/stats; then return 1; fi
 	rmdir "$INSTANCE"
 }
 
@@ -146,7 +146,7 @@ witness_stop()
 	done
 	rmdir "$INSTANCE"
 	# One that dropped something is no witness.
-	! grep 'Dropped: *[1-9]' "$WITNESS"
+	if grep 'Dropped: *[1-9]' "$WITNESS"; then return 1; fi
 	witness_table <"$WITNESS" | sort >"$WITNESS.table"
 }
 
