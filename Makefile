@@ -16,19 +16,23 @@ B := build
 
 # ---- packages, by what needs them
 PKG_build := gcc libc6-dev pkg-config clang bpftool libbpf-dev libelf-dev \
-	zlib1g-dev libncurses-dev libmount-dev libcap-dev libfuse3-dev
+	zlib1g-dev libncurses-dev libmount-dev libcap-dev libfuse3-dev \
+	libtracecmd-dev libtracefs-dev libtraceevent-dev libdw-dev \
+	libjansson-dev libzstd-dev
 PKG_kernel := flex bison bc libssl-dev dwarves ccache xz-utils patch perl git \
 	kmod rsync cpio python3-minimal qemu-system-x86
-PKG_test := procps libcmocka-dev bats fio fuse3 jq tmux
+PKG_test := procps libcmocka-dev bats fio fuse3 jq tmux trace-cmd python3-jsonschema \
+	bash-completion zsh fish mandoc
 
 CC := gcc
 CLANG := clang
 BPFTOOL := $(firstword $(wildcard /usr/sbin/bpftool) bpftool)
 CFLAGS ?= -O2 -g
-CPPFLAGS += -D_GNU_SOURCE -Iinclude -Itools -Ibpf -I$(B)
+CPPFLAGS += -D_GNU_SOURCE -Iinclude -Itools -Ibpf $(shell pkg-config --cflags libtracecmd 2>/dev/null) -I$(B)
 CFLAGS += -std=gnu11 -Wall -Wextra -Wno-unused-parameter \
 	-Wno-missing-field-initializers -MMD -MP
-TOOL_LIBS := -lbpf -lelf -lz -lncursesw -ltinfo -lmount -lcap -lm
+TOOL_LIBS := -lbpf -ltracecmd -ltracefs -ltraceevent -ldw -lelf -ljansson -lzstd -lz \
+	-lncursesw -ltinfo -lmount -lcap -lm
 FUSE_CFLAGS = $(shell pkg-config --cflags fuse3)
 FUSE_LIBS = $(shell pkg-config --libs fuse3)
 

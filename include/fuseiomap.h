@@ -97,6 +97,9 @@ enum fi_kind {
 	FI_END,
 	FI_IOEND,
 	FI_KINDS,
+	/* Records only: an answer of the server broke a rule (fuse_iomap_bad_data). */
+	FI_REFUSED = FI_KINDS,
+	FI_RECORD_KINDS,
 };
 
 /* What the operation is for; names are in tools/names.c. */
@@ -105,6 +108,8 @@ enum fi_op {
 	FI_READ_DIRECT,
 	FI_WRITE,
 	FI_WRITE_DIRECT,
+	FI_APPEND,		/* a write that reaches beyond the size of the file */
+	FI_APPEND_DIRECT,
 	FI_ZERO,
 	FI_FAULT,
 	FI_UNSHARE,
@@ -131,10 +136,25 @@ static inline __u32 fi_op_of(__u32 opflags)
 	return opflags & FUSE_IOMAP_OP_DIRECT ? FI_READ_DIRECT : FI_READ;
 }
 
+/*
+ * The same for a BEGIN, where the size of the file tells a write from an append.
+ * An END is what its BEGIN was: the size may have changed in between.
+ */
+static inline __u32 fi_op_of_begin(__u32 opflags, __u64 pos, __u64 count, __u64 isize)
+{
+	__u32 op = fi_op_of(opflags);
+
+	if (pos + count <= isize)
+		return op;
+	return op == FI_WRITE ? FI_APPEND : op == FI_WRITE_DIRECT ? FI_APPEND_DIRECT : op;
+}
+
 /* Only direct writes and writeback complete with an ioend. */
 static inline __u32 fi_op_of_ioend(__u32 flags)
 {
-	return flags & FUSE_IOMAP_IOEND_DIRECT ? FI_WRITE_DIRECT : FI_WRITEBACK;
+	if (!(flags & FUSE_IOMAP_IOEND_DIRECT))
+		return FI_WRITEBACK;
+	return flags & FUSE_IOMAP_IOEND_APPEND ? FI_APPEND_DIRECT : FI_WRITE_DIRECT;
 }
 
 /* Operations that can be short, and that use the write mapping. */
@@ -165,22 +185,38 @@ enum fi_phase {
 
 /* ---- aggregation --------------------------------------------------------- */
 
-/* dev is the kernel's dev_t of the superblock: major << 20 | minor. */
+/*
+ * There is one table of cells. How fine it is, is set before loading (FI_BY_*):
+ * parts of the key that are not asked for are 0 (type: FI_TYPE_BAD). Coarser
+ * rows are sums that user space makes.
+ *
+ * When the table is full, new cells give up the task, and then the file, too:
+ * these parts are 0 then and the flag says so. Nothing is left out of the sums.
+ *
+ * dev is the kernel's dev_t of the superblock: major << 20 | minor.
+ */
 struct fi_cell_key {
 	__u32 dev;
-	__u8  kind;	/* enum fi_kind */
-	__u8  op;	/* enum fi_op; 0 in the table of files */
-	__u16 pad;
-	__u64 ino;	/* 0 in the table of mounts, and for "other files" */
+	__u8  kind;	/* enum fi_kind, below FI_KINDS */
+	__u8  op;	/* enum fi_op */
+	__u8  type;	/* fi_type() of the mapping used; FI_TYPE_BAD: none */
+	__u8  flags;	/* FI_KEY_* */
+	__u64 ino;
+	__u32 pid;
+	__u32 tid;
 };
 
-#define FI_NAME_LEN	32
+#define FI_KEY_OTHER_TASK	(1U << 0)
+#define FI_KEY_OTHER_FILE	(1U << 1)
 
+/* fi_settings.by */
+#define FI_BY_FILE	(1U << 0)
+#define FI_BY_TASK	(1U << 1)	/* pid and tid */
+#define FI_BY_TYPE	(1U << 2)
+
+/* Done operations; what is in flight is in struct fi_open. */
 struct fi_cell {
-	__u64 begun;		/* start events seen */
-	__u64 abandoned;	/* of these: will never be seen to finish */
-	__u64 timed;		/* of these: finished, so with a latency */
-	__u64 done;		/* done events, also of operations not timed */
+	__u64 done;
 	__u64 sent;		/* done with an upcall */
 	__u64 errors;		/* done with an error */
 	__u64 shorts;		/* END, write-like: written < count */
@@ -192,8 +228,6 @@ struct fi_cell {
 	__u64 read_type[FI_TYPES];	/* BEGIN: mappings answered, by fi_type() */
 	__u64 write_type[FI_TYPES];
 	__u64 used_type[FI_TYPES];	/* the one of the two that the kernel uses */
-	__u64 nodeid;
-	char  name[FI_NAME_LEN];	/* last component, cut; files only */
 	struct fi_hist lat;
 };
 
@@ -242,55 +276,154 @@ struct fi_ledger {
 	__u64 records;			/* given to the ring buffer */
 	__u64 ring_full;		/* not given, it was full */
 	__u64 requests_full;		/* upcalls whose split is unknown for that */
-	__u64 files_other;		/* operations on files beyond the table */
+	__u64 other;			/* operations in cells that gave something up */
 	__u64 cells_full;		/* operations in no cell at all */
+	__u64 stacks_lost;		/* stacks that could not be kept */
+	__u64 raw_lost;			/* events lost before we saw them (ftrace) */
+};
+
+/* ---- what runs now ------------------------------------------------------- */
+
+#define FI_COMM_LEN	16
+
+/* An operation that has begun and not ended. */
+struct fi_open {
+	__u64 start_ns;
+	__u64 send_ns;		/* of its upcall; 0: not sent yet */
+	__u64 ino;
+	__u64 pos;
+	__u64 count;		/* 0 for IOEND */
+	__u32 dev;
+	__u32 pid;
+	__u32 tid;
+	__u8  kind;
+	__u8  op;
+	__u16 pad;
+	char  comm[FI_COMM_LEN];
+};
+
+/* A thread of a server that answers upcalls. Counters, as in cells. */
+struct fi_server_key {
+	__u32 dev;		/* of the connection */
+	__u32 pid;
+	__u32 tid;
+	__u32 pad;
+};
+
+struct fi_server {
+	__u64 requests[FI_KINDS];	/* answered */
+	__u64 busy_ns;		/* from request_sent to request_end, all summed */
+	__u64 busy_since;	/* has one since then; 0: none */
+	char  comm[FI_COMM_LEN];
+};
+
+/* ---- names --------------------------------------------------------------- */
+
+struct fi_file_key {
+	__u64 ino;
+	__u32 dev;
+	__u32 pad;
+};
+
+#define FI_PATH_LEN	256
+
+/*
+ * Path below the mount's root when the file was first seen: components from
+ * the last one up, each ended by a zero byte; cut at the root or when it is full.
+ */
+struct fi_file {
+	__u64 nodeid;
+	__u16 len;		/* bytes used of path */
+	__u8  whole;		/* goes up to the root */
+	__u8  pad[5];
+	char  path[FI_PATH_LEN];
+};
+
+struct fi_task {
+	__u32 pid;
+	char  comm[FI_COMM_LEN];	/* of the thread */
+	char  process[FI_COMM_LEN];	/* comm of the thread group's leader */
+	__u32 pad;
 };
 
 /* ---- settings ------------------------------------------------------------ */
 
-/* Set before the programs are loaded; zero means "all" or "no". */
+/*
+ * Set before the programs are loaded; zero means "all" or "no". Every source
+ * goes by them: BPF in the kernel, the others in user space.
+ */
 struct fi_settings {
-	__u32 dev;		/* only this connection */
-	__u32 pid;		/* only this process */
-	__u32 ops;		/* bit mask of enum fi_op */
-	__u32 max_files;	/* cells for files; the rest is "other" */
+	__u64 ino;		/* only this inode */
 	__u64 min_lat_ns;	/* only operations that took as long */
-	__u8  files;		/* fill the table of files */
+	__u32 dev;		/* only this connection */
+	__u32 pid;
+	__u32 tid;
+	__u32 ops;		/* bit mask of enum fi_op */
+	__u32 kinds;		/* bit mask of enum fi_kind */
+	__u32 types;		/* bit mask of fi_type(): of the mapping used */
+	__u32 max_cells;	/* cells of full fineness; filled in by the source */
+	char  comm[FI_COMM_LEN];	/* only threads with this name */
+	__u8  cgroup;		/* only tasks below the one in the cgroup map */
+	__u8  errors;		/* only done with an error */
+	__u8  shorts;		/* only short ENDs */
+	__u8  by;		/* FI_BY_* */
+	__u8  cells;		/* fill the table of cells */
 	__u8  hists;		/* fill the histograms beside the cells */
 	__u8  records;		/* one record per finished operation */
+	__u8  servers;		/* fill the table of server threads */
+	__u8  kernel_stacks;	/* records carry stacks */
+	__u8  user_stacks;
 	__u8  no_preempt;	/* the kernel has bpf_preempt_disable() */
-	__u32 pad;
+	__u8  upstream;		/* no *_done events: go by what there is */
 };
 
-/* ---- one finished operation ---------------------------------------------- */
+/*
+ * Filters on who, where and what for act on start and done events alike, so
+ * that the ledger balances; those on the outcome (type, latency, errors, short)
+ * only on what is added up or recorded: fi_wanted_done().
+ */
 
-#define FI_COMM_LEN	16
+/* ---- one finished operation ---------------------------------------------- */
 
 #define FI_F_SENT	(1U << 0)	/* there was an upcall */
 #define FI_F_TIMED	(1U << 1)	/* lat_ns is known */
 #define FI_F_SPLIT	(1U << 2)	/* phase_ns is known */
+#define FI_F_SIGNAL	(1U << 3)	/* a signal was pending in the task */
+#define FI_F_UNSURE	(1U << 4)	/* no done event: outcome as far as upstream's tell */
+
+#define FI_RULE_LEN	64
 
 struct fi_record {
 	__u64 time_ns;		/* when it finished */
 	__u64 lat_ns;
 	__u64 phase_ns[FI_PHASES];
-	__u64 ino;
+	__u64 ino;		/* REFUSED: of the operation it belongs to, 0: unknown */
 	__u64 nodeid;
+	__u64 isize;		/* size of the file as the kernel has it; BEGIN: at the start */
 	__u64 pos;
 	__u64 count;		/* IOEND: bytes of the I/O, as written */
 	__s64 written;		/* END, IOEND */
+	__u64 unique;		/* of the upcall; 0: none or unknown */
 	__u32 dev;
 	__u32 pid;
 	__u32 tid;
+	__u32 server_tid;	/* who answered; 0: unknown */
 	__u32 opflags;		/* FUSE_IOMAP_OP_*; IOEND: FUSE_IOMAP_IOEND_* */
 	__s32 error;
-	__u8  kind;
+	__u8  kind;		/* below FI_RECORD_KINDS */
 	__u8  op;
 	__u16 flags;		/* FI_F_* */
+	__s32 kernel_stack;	/* id in the catalog; 0: none */
+	__s32 user_stack;
+	__s32 line;		/* REFUSED: of the kernel's source */
 	char  comm[FI_COMM_LEN];
-	char  name[FI_NAME_LEN];
-	struct fuse_iomap_io read;	/* BEGIN; END: the mapping used */
-	struct fuse_iomap_io write;	/* BEGIN; right behind `read` */
+	union {
+		struct {
+			struct fuse_iomap_io read;	/* BEGIN; END: the mapping used */
+			struct fuse_iomap_io write;	/* BEGIN; right behind `read` */
+		};
+		char rule[FI_RULE_LEN];		/* REFUSED: the condition that failed */
+	};
 	__u64 new_addr;		/* IOEND, as newsize */
 	__u64 newsize;
 	__s32 io_error;		/* IOEND: what the I/O ended with */
@@ -299,10 +432,14 @@ struct fi_record {
 
 _Static_assert(FI_BINS == 496 && FI_BINS <= FI_SLOTS, "bins");
 _Static_assert(sizeof(struct fi_hist) == 32 + 8 * FI_SLOTS, "layout");
-_Static_assert(sizeof(struct fi_cell_key) == 16, "layout");
-_Static_assert(sizeof(struct fi_cell) == 8 * 11 + 8 * FI_PHASES + 24 * FI_TYPES +
-	       8 + FI_NAME_LEN + sizeof(struct fi_hist), "layout");
-_Static_assert(sizeof(struct fi_settings) == 32, "layout");
+_Static_assert(sizeof(struct fi_cell_key) == 24, "layout");
+_Static_assert(sizeof(struct fi_cell) == 8 * 8 + 8 * FI_PHASES + 24 * FI_TYPES +
+	       sizeof(struct fi_hist), "layout");
+_Static_assert(sizeof(struct fi_open) == 72, "layout");
+_Static_assert(sizeof(struct fi_server) == 56, "layout");
+_Static_assert(sizeof(struct fi_file) == 16 + FI_PATH_LEN, "layout");
+_Static_assert(sizeof(struct fi_task) == 40, "layout");
+_Static_assert(sizeof(struct fi_settings) == 72, "layout");
 _Static_assert(sizeof(struct fi_record) == 248, "layout");
 _Static_assert(__builtin_offsetof(struct fi_record, write) ==
 	       __builtin_offsetof(struct fi_record, read) + sizeof(struct fuse_iomap_io),

@@ -48,4 +48,15 @@ struct column {
 void column_text(struct text *t, const struct column *c, const void *row, double seconds);
 void column_json(struct json *j, const struct column *c, const void *row);
 
+/*
+ * Whole tables: CSV (RFC 4180; the columns and names of JSON, exact numbers,
+ * nothing for "none") and text with a head. They add to `t`, lines ended.
+ */
+void columns_csv_head(struct text *t, const struct column *c, size_t n);
+void columns_csv(struct text *t, const struct column *c, size_t n, const void *row);
+void columns_text_head(struct text *t, const struct column *c, size_t n);
+void columns_text(struct text *t, const struct column *c, size_t n, const void *row,
+		  double seconds);
+void columns_json(struct json *j, const struct column *c, size_t n, const void *row);
+
 #endif

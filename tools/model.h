@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The model: what a source has counted so far (a snapshot), differences of two
+ * The model: what has been counted so far (a snapshot), differences of two
  * snapshots, and rows that a view shows. A source fills snapshots, a view reads
  * rows; neither knows the other. Time comes with the snapshot.
  */
@@ -10,57 +10,86 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "catalog.h"
 #include "fuseiomap.h"
 
-/* One cell, summed over the CPUs. */
+/* One cell, summed over the CPUs. The key is first: it is what is sorted by. */
 struct cell {
 	struct fi_cell_key key;
 	struct fi_cell v;
 };
 
-/* Sorted by key: dev, ino, kind, op. */
+/* Sorted by key: dev, ino, pid, tid, kind, op, type, flags. */
 struct cells {
 	struct cell *cell;
 	size_t n;
 	size_t size;
 };
 
+struct server {
+	struct fi_server_key key;
+	struct fi_server v;
+};
+
 /* Cumulative since the source started. A zeroed one is an empty one. */
 struct snapshot {
 	__u64 time_ns;
-	struct cells mounts;	/* by dev, kind, op */
-	struct cells files;	/* by dev, ino, kind; ino 0 is "other files" */
+	struct cells cells;
+	struct fi_open *open;	/* what is in flight now, oldest first */
+	size_t nr_open;
+	struct server *server;	/* sorted by key: dev, pid, tid */
+	size_t nr_servers;
 	struct fi_hist *hists;	/* FI_HISTS of them by FI_H_*(), or NULL */
 	struct fi_shares shares[FI_OPS];
 	struct fi_ledger ledger;
 	__u64 missed;		/* events that the kernel skipped our programs for */
 	bool splits;		/* the kernel has the events that split the wait */
+	bool upstream;		/* it has no done events: ENDs and IOENDs are a sample */
 };
 
 /* Adds an empty cell at the end; the caller fills it, then cells_sort(). */
 struct cell *cells_add(struct cells *c);
 void cells_sort(struct cells *c);
 const struct cell *cells_find(const struct cells *c, const struct fi_cell_key *key);
+int cell_key_cmp(const struct fi_cell_key *a, const struct fi_cell_key *b);
 
+/* Empty, but keeps its memory for the next reading. */
+void snapshot_clear(struct snapshot *s);
 void snapshot_free(struct snapshot *s);
+void snapshot_copy(struct snapshot *to, const struct snapshot *from);
+void snapshot_add_open(struct snapshot *s, const struct fi_open *o);	/* then ..._sort() */
+void snapshot_add_server(struct snapshot *s, const struct server *v);
+void snapshot_sort(struct snapshot *s);
 
-/* Adds one CPU's part of a cell. */
+/* Adds one CPU's part of a cell, or one cell to another. */
 void cell_merge(struct fi_cell *to, const struct fi_cell *from);
 
 /* to = now - before. Cells that `before` lacks count from zero. */
 void cells_diff(struct cells *to, const struct cells *now, const struct cells *before);
 
-/*
- * What one line of a table shows: all cells of one connection, or of one file,
- * or of one kind and operation.
- */
+/* ---- rows ---------------------------------------------------------------- */
+
+/* What rows are told apart by; also what a match looks at. */
+enum row_by {
+	BY_MOUNT	= 1 << 0,
+	BY_FILE		= 1 << 1,	/* with BY_MOUNT, or inodes of two mounts are one */
+	BY_PROCESS	= 1 << 2,
+	BY_THREAD	= 1 << 3,
+	BY_OP		= 1 << 4,
+	BY_TYPE		= 1 << 5,
+	BY_KIND		= 1 << 6,
+};
+
+/* Only cells that agree with the key in these parts. */
+struct row_match {
+	unsigned int by;	/* 0: all */
+	struct fi_cell_key key;
+};
+
+/* One line of a table: the sum of all cells that agree in what it is made by. */
 struct row {
-	__u32 dev;
-	__u64 ino;		/* files; 0 is "other files" */
-	__u64 nodeid;
-	__u8  op;		/* operations */
-	char  name[256];	/* mount point, file name, operation; raw bytes */
-	__u64 in_flight;	/* now, not in the interval */
+	struct fi_cell_key key;		/* parts that it is not made by are 0 */
+	__u64 in_flight;		/* now, not in the interval */
 	struct fi_cell kind[FI_KINDS];
 };
 
@@ -70,19 +99,22 @@ struct rows {
 	size_t size;
 };
 
-enum row_key {
-	ROWS_BY_DEV,		/* of snapshot.mounts */
-	ROWS_BY_OP,		/* of snapshot.mounts */
-	ROWS_BY_FILE,		/* of snapshot.files */
-};
+/*
+ * Rows of the interval between two snapshots, in the order of their keys. Rows
+ * where nothing happened and nothing is in flight are left out, unless `idle`.
+ * `before` may be empty. Open operations have no type: they are in the row
+ * without one (FI_TYPE_BAD).
+ */
+void rows_make(struct rows *rows, unsigned int by, const struct row_match *match,
+	       const struct snapshot *now, const struct snapshot *before, bool idle);
+void rows_free(struct rows *rows);
+bool row_matches(const struct row_match *m, const struct fi_cell_key *key);
 
 /*
- * Rows of the interval between two snapshots of a table. Rows where nothing
- * happened and nothing is in flight are left out, unless `idle` is set. Names
- * of files and operations are filled in; those of mounts are the caller's.
+ * What a row is called, by its finest part: type, op, thread, process, file,
+ * mount; "(other files)" and "(other tasks)" where the table was full. Returns buf.
  */
-void rows_make(struct rows *rows, enum row_key by, const struct cells *now,
-	       const struct cells *before, bool idle);
-void rows_free(struct rows *rows);
+char *row_name(char *buf, size_t size, const struct catalog *c, unsigned int by,
+	       const struct fi_cell_key *key);
 
 #endif

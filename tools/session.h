@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * One run of a measuring command: source, output, the command that is measured,
- * and everything that can happen meanwhile, as one stream of happenings.
+ * and everything that can happen meanwhile, as one stream of happenings. A replay
+ * gives the same stream, in the recording's time.
  */
 #ifndef SESSION_H
 #define SESSION_H
@@ -9,29 +10,44 @@
 #include <stdio.h>
 #include <sys/types.h>
 
+#include "catalog.h"
 #include "json.h"
 #include "model.h"
-#include "mounts.h"
 #include "opts.h"
 #include "source.h"
+#include "tally.h"
+
+struct recorder;
 
 enum happening {
 	ON_TICK,	/* the interval is over */
 	ON_REPORT,	/* SIGUSR1 */
 	ON_RESIZE,	/* SIGWINCH */
 	ON_INPUT,	/* a key */
-	ON_STOP,	/* signal, duration over, command ended, output closed */
+	ON_SAVE,	/* SIGUSR2 */
+	ON_STOP,	/* signal, duration over, command ended, output closed, replay over */
 };
 
 struct session {
 	const struct opts *o;
 	const char *command;	/* the subcommand */
 	struct source *src;
-	struct mounts mounts;
+	const struct source_info *info;	/* of src: kernel, backend, start */
+	struct catalog *catalog;
+	struct tally *tally;	/* NULL: the source adds up */
+	struct recorder *rec;	/* NULL: nothing is saved */
 	FILE *out;
 	struct json json;
-	__u64 start_ns;
+	__u64 start_ns;		/* as in info; in a replay the recording's */
 	__u64 stop_ns;
+	__u64 interval_ns;
+	__u64 next_tick_ns;	/* replay */
+	__u64 replay_ns;	/* replay: time reached */
+	__u64 replay_base_ns;	/* interactive replay: our clock at the recording's start */
+	bool live_pace;		/* interactive replay: ticks come when they came */
+	bool hold;		/* interactive replay: stand still */
+	source_sink sink;	/* of the command */
+	void *ctx;
 	int signal_fd;
 	int tick_fd;
 	int end_fd;
@@ -46,8 +62,8 @@ struct session {
 
 /*
  * Opens everything and starts to count. `config` says what the source shall
- * deliver; the filters are added from the options. Reports errors; returns 0 or
- * an exit code.
+ * deliver and has the command's sink; filters, input and backend are added from
+ * the options. Reports errors; returns 0 or an exit code.
  */
 int session_open(struct session *s, const char *command, const struct opts *o,
 		 struct source_config *config);
@@ -59,10 +75,19 @@ enum happening session_wait(struct session *s);
 void session_set_interval(struct session *s, __u64 interval_ns);
 
 /*
+ * Everything counted so far; also what a recording gets to see of this moment.
+ * `what` is the happening that it is read for. 0 or negative errno.
+ */
+int session_read(struct session *s, struct snapshot *to, enum happening what);
+
+/*
  * Stops counting and reads the last numbers. After that the view prints its
  * result, then session_close() the ledger; it returns the exit code.
  */
 int session_stop(struct session *s, struct snapshot *last);
 int session_close(struct session *s, const struct snapshot *last);
+
+/* A line of text that j->text holds, to the output. */
+void session_put_text(struct session *s);
 
 #endif
