@@ -29,7 +29,7 @@ enum unit {
 struct value {
 	bool none;	/* nothing to show: "-" in text, left out in JSON */
 	uint64_t u;	/* all numbers; U_SIGNED as two's complement */
-	char s[256];	/* U_TEXT */
+	char s[1024];	/* U_TEXT; a path fits */
 };
 
 struct column {
