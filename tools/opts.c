@@ -410,7 +410,7 @@ const struct opt options[] = {
 	{ "output", 'o', "FILE", "write to FILE instead of stdout",
 	  OPT_OUTPUT, GROUP_OUTPUT, VALUE_FILE, .set = set_string, TO(output) },
 	{ "output", 'o', "FILE", "where the recording goes",
-	  OPT_RECORD, GROUP_OUTPUT, VALUE_FILE, .set = set_string, TO(output) },
+	  OPT_RECORD, GROUP_OUTPUT, VALUE_FILE, .set = set_string, TO(save) },
 	{ "hgrm", 0x115, "DIR", "also write each histogram to DIR as an HdrHistogram .hgrm file",
 	  OPT_HGRM, GROUP_OUTPUT, VALUE_DIR, .set = set_string, TO(hgrm) },
 	{ "save", 0x116, "FILE", "also record the run to FILE",
@@ -582,6 +582,9 @@ static const char *find_conflict(const struct opts *o, const struct command *c)
 		const char *why;
 	} rules[] = {
 		{ o->json && o->csv, "--json and --csv exclude each other" },
+		{ (c->takes & OPT_RECORD) && o->input,
+		  "there is nothing to record in a recording: no --input" },
+		{ (c->takes & OPT_RECORD) && !o->save, "where to? -o FILE is needed" },
 		{ o->input && o->backend, "--backend is for a running kernel, --input reads a file" },
 		{ o->input && o->no_done, "--no-done is for a running kernel, --input reads a file" },
 		{ o->input && o->save, "--save is for a running kernel, --input is recorded already" },
@@ -589,7 +592,6 @@ static const char *find_conflict(const struct opts *o, const struct command *c)
 		{ o->input && o->cgroup, "a recording does not say what cgroup a task was in: no --cgroup with --input" },
 		{ same_file(o->output, o->input), "--output would overwrite --input" },
 		{ same_file(o->output, o->save), "--output and --save are the same file" },
-		{ (c->takes & OPT_RECORD) && !o->output, "where to? -o FILE is needed" },
 		{ !(o->keep_ns || o->keep_bytes) && (o->on || o->after_ns),
 		  "--on and --after need --keep" },
 		{ o->command && !o->command[0], "no command after --" },
