@@ -30,7 +30,7 @@ enum {
 	OPT_HGRM	= 1 << 13,
 	OPT_STACKS	= 1 << 14,	/* --stacks, --user-stacks */
 	OPT_SAVE	= 1 << 15,	/* --save FILE */
-	OPT_RECORD	= 1 << 16,	/* -o is the recording, and has to be there */
+	OPT_RECORD	= 1 << 16,	/* -o has to be there, and is stored as `save` */
 	OPT_FLIGHT	= 1 << 17,	/* --keep, --on, --after */
 	OPT_WATCH	= 1 << 18,	/* --watch, --older-than */
 	OPT_DIFF	= 1 << 19,	/* --fail-if */
