@@ -62,4 +62,19 @@ void columns_text(struct text *t, const struct column *c, size_t n, const void *
 		  double seconds);
 void columns_json(struct json *j, const struct column *c, size_t n, const void *row);
 
+/* A choice of columns, made of a table's. */
+struct columns {
+	struct column *c;
+	size_t n;
+};
+
+/*
+ * As --columns says: "a,b" are these in this order; "+a,-b" changes what is shown
+ * without it (NULL): all that text has room for, or with `all` every column. Names
+ * are those of JSON, in any case. Reports unknown ones; returns 0 or an exit code.
+ */
+int columns_choose(struct columns *to, const struct column *c, size_t n, const char *spec,
+		   bool all);
+void columns_free(struct columns *c);
+
 #endif

@@ -230,10 +230,12 @@ static void get_map_flags(const void *row, int which, struct value *v)
 	v->u = map ? map->flags : 0;
 }
 
-/* END shows the mapping as the kernel kept it, BEGIN as the server sent it. */
+/* END shows the mapping as the kernel kept it; BEGIN, and upstream's END, as the server does. */
 static const struct flag_name *flags_of(const struct fi_record *r)
 {
-	return r->kind == FI_BEGIN ? mapflag_names : kernel_mapflag_names;
+	bool wire = r->kind == FI_BEGIN || (r->flags & FI_F_UNSURE);
+
+	return wire ? mapflag_names : kernel_mapflag_names;
 }
 
 static void get_map_flag_names(const void *row, int which, struct value *v)
@@ -300,10 +302,12 @@ static void get_rule(const void *row, int arg, struct value *v)
 const struct column trace_columns[] = {
 	{ "time", "TIME", -12, 0, U_TEXT, get_time, 0, "when it finished (-T: from which clock)" },
 	{ "ts_ns", "", 0, 0, U_COUNT, get_ts, 0, "when it finished, in ns of CLOCK_MONOTONIC" },
-	{ "kind", "EVENT", -7, 0, U_TEXT, get_kind, 0, "begin, end, ioend; refused: an answer broke a rule" },
+	{ "kind", "EVENT", -7, 0, U_TEXT, get_kind, 0,
+	  "begin, end, ioend; refused: an answer broke a rule" },
 	{ "op", "OP", -13, 0, U_TEXT, get_op, 0, "what the operation is for" },
 	{ "dev", "", 0, 0, U_TEXT, get_dev, 0, "device number of the mount" },
-	{ "connection", "", 0, 0, U_COUNT, get_number, N_DEV, "the same as one number, as -C takes it" },
+	{ "connection", "", 0, 0, U_COUNT, get_number, N_DEV,
+	  "the same as one number, as -C takes it" },
 	{ "mount", "", 0, 0, U_TEXT, get_mount, 0, "mount point" },
 	{ "comm", "COMM", -12, 0, U_TEXT, get_comm, 0, "name of the thread that waited" },
 	{ "pid", "", 0, 0, U_COUNT, get_number, N_PID, "its process" },
@@ -312,42 +316,56 @@ const struct column trace_columns[] = {
 	{ "path", "", 0, 0, U_TEXT, get_path, 0, "path with the mount point" },
 	{ "ino", "", 0, 0, U_COUNT, get_number, N_INO, "inode number" },
 	{ "nodeid", "", 0, 0, U_COUNT, get_number, N_NODEID, "node id, as the server knows it" },
-	{ "isize", "", 0, 0, U_BYTES, get_number, N_ISIZE, "size of the file in the kernel; of a begin when it started" },
+	{ "isize", "", 0, 0, U_BYTES, get_number, N_ISIZE,
+	  "size of the file in the kernel; of a begin when it started" },
 	{ "pos", "OFFSET", 12, 0, U_OFFSET, get_number, N_POS, "start of the range in the file" },
 	{ "count", "COUNT", 6, 0, U_BYTES, get_number, N_COUNT, "length of the range" },
 	{ "written", "WRITTEN", 7, 0, U_SIGNED, get_number, N_WRITTEN, "bytes done" },
-	{ "sent", "SENT", 4, 0, U_BOOL, get_number, N_SENT, "whether the server was asked or told" },
+	{ "sent", "SENT", 4, 0, U_BOOL, get_number, N_SENT,
+	  "whether the server was asked or told" },
 	{ "lat_ns", "LATENCY", 7, 0, U_NS, get_latency, 0, "time from start to end" },
-	{ "kernel_ns", "KERNEL", 6, 0, U_NS, get_phase, FI_PH_KERNEL, "the part before the request was queued" },
-	{ "queue_ns", "QUEUE", 6, 0, U_NS, get_phase, FI_PH_QUEUE, "the part waiting for a server thread" },
+	{ "kernel_ns", "KERNEL", 6, 0, U_NS, get_phase, FI_PH_KERNEL,
+	  "the part before the request was queued" },
+	{ "queue_ns", "QUEUE", 6, 0, U_NS, get_phase, FI_PH_QUEUE,
+	  "the part waiting for a server thread" },
 	{ "server_ns", "SERVER", 6, 0, U_NS, get_phase, FI_PH_SERVER, "the part at the server" },
-	{ "wakeup_ns", "WAKEUP", 6, 0, U_NS, get_phase, FI_PH_WAKEUP, "the part from the answer to the end" },
+	{ "wakeup_ns", "WAKEUP", 6, 0, U_NS, get_phase, FI_PH_WAKEUP,
+	  "the part from the answer to the end" },
 	{ "error", "", 0, 0, U_SIGNED, get_number, N_ERROR, "how it ended: 0 or negative errno" },
 	{ "errname", "ERROR", -10, 0, U_TEXT, get_error, N_ERROR, "the same by name" },
 	{ "flags", "FLAGS", -16, 0, U_TEXT, get_flags, 0, "operation or ioend flags" },
-	{ "map", "MAPPING", -40, 0, U_TEXT, get_map, 0, "read>write mapping; the rule that an answer broke" },
+	{ "map", "MAPPING", -40, 0, U_TEXT, get_map, 0,
+	  "read>write mapping; the rule that an answer broke" },
 	{ "opflags", "", 0, 0, U_COUNT, get_number, N_OPFLAGS, "flags as a number" },
 	{ "unique", "", 0, 0, U_COUNT, get_number, N_UNIQUE, "number of the FUSE request" },
-	{ "server_tid", "", 0, 0, U_COUNT, get_number, N_SERVER, "server thread that took the request" },
+	{ "server_tid", "", 0, 0, U_COUNT, get_number, N_SERVER,
+	  "server thread that took the request" },
 	{ "signal", "", 0, 0, U_BOOL, get_number, N_SIGNAL, "a signal was pending in the thread" },
-	{ "unsure", "", 0, 0, U_BOOL, get_number, N_UNSURE, "the kernel has no done event: outcome as far as others tell" },
-	{ "read_type", "", 0, 0, U_TEXT, get_map_type, MAP_READ, "read mapping: type; of an end: the mapping used" },
-	{ "read_offset", "", 0, 0, U_COUNT, get_map_offset, MAP_READ, "where it starts in the file" },
+	{ "unsure", "", 0, 0, U_BOOL, get_number, N_UNSURE,
+	  "the kernel has no done event: outcome as far as others tell" },
+	{ "read_type", "", 0, 0, U_TEXT, get_map_type, MAP_READ,
+	  "read mapping: type; of an end: the mapping used" },
+	{ "read_offset", "", 0, 0, U_COUNT, get_map_offset, MAP_READ,
+	  "where it starts in the file" },
 	{ "read_length", "", 0, 0, U_COUNT, get_map_length, MAP_READ, "its length" },
 	{ "read_addr", "", 0, 0, U_COUNT, get_map_addr, MAP_READ, "its address on the device" },
 	{ "read_flags", "", 0, 0, U_COUNT, get_map_flags, MAP_READ, "its flags as a number" },
 	{ "read_flag_names", "", 0, 0, U_TEXT, get_map_flag_names, MAP_READ, "its flags by name" },
 	{ "read_dev", "", 0, 0, U_COUNT, get_map_dev, MAP_READ, "its backing device" },
 	{ "write_type", "", 0, 0, U_TEXT, get_map_type, MAP_WRITE, "write mapping: type" },
-	{ "write_offset", "", 0, 0, U_COUNT, get_map_offset, MAP_WRITE, "where it starts in the file" },
+	{ "write_offset", "", 0, 0, U_COUNT, get_map_offset, MAP_WRITE,
+	  "where it starts in the file" },
 	{ "write_length", "", 0, 0, U_COUNT, get_map_length, MAP_WRITE, "its length" },
 	{ "write_addr", "", 0, 0, U_COUNT, get_map_addr, MAP_WRITE, "its address on the device" },
 	{ "write_flags", "", 0, 0, U_COUNT, get_map_flags, MAP_WRITE, "its flags as a number" },
-	{ "write_flag_names", "", 0, 0, U_TEXT, get_map_flag_names, MAP_WRITE, "its flags by name" },
+	{ "write_flag_names", "", 0, 0, U_TEXT, get_map_flag_names, MAP_WRITE,
+	  "its flags by name" },
 	{ "write_dev", "", 0, 0, U_COUNT, get_map_dev, MAP_WRITE, "its backing device" },
-	{ "io_error", "", 0, 0, U_SIGNED, get_number, N_IO_ERROR, "ioend: what the I/O ended with" },
+	{ "io_error", "", 0, 0, U_SIGNED, get_number, N_IO_ERROR,
+	  "ioend: what the I/O ended with" },
 	{ "new_addr", "", 0, 0, U_COUNT, get_number, N_NEW_ADDR, "ioend: where the data went" },
-	{ "newsize", "", 0, 0, U_COUNT, get_number, N_NEWSIZE, "ioend: file size on disk, as answered" },
+	{ "newsize", "", 0, 0, U_COUNT, get_number, N_NEWSIZE,
+	  "ioend: file size on disk, as answered" },
 	{ "io_dev", "", 0, 0, U_COUNT, get_number, N_IO_DEV, "ioend: backing device" },
 	{ "rule", "", 0, 0, U_TEXT, get_rule, 0, "refused: the condition that failed" },
 	{ "line", "", 0, 0, U_COUNT, get_number, N_LINE, "refused: line of the kernel's source" },
@@ -373,10 +391,10 @@ void stack_json(struct json *j, const char *key, const struct catalog *c, __s32 
 	json_close(j, ']');
 }
 
-void trace_json(struct json *j, const struct trace_row *row)
+void trace_json(struct json *j, const struct columns *columns, const struct trace_row *row)
 {
 	json_line(j, "op");
-	columns_json(j, trace_columns, nr_trace_columns, row);
+	columns_json(j, columns->c, columns->n, row);
 	stack_json(j, "kernel_stack", row->catalog, row->r->kernel_stack);
 	stack_json(j, "user_stack", row->catalog, row->r->user_stack);
 }

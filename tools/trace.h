@@ -42,7 +42,7 @@ void map_text(struct text *t, const struct fuse_iomap_io *map, const struct flag
 /* Members of the open object: frames as an array, innermost first. Nothing for id 0. */
 void stack_json(struct json *j, const char *key, const struct catalog *c, __s32 id);
 
-/* One object: all columns, and the stacks. Leaves its line open. */
-void trace_json(struct json *j, const struct trace_row *row);
+/* One object: these columns, and the stacks. Leaves its line open. */
+void trace_json(struct json *j, const struct columns *columns, const struct trace_row *row);
 
 #endif
