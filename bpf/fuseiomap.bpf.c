@@ -832,9 +832,9 @@ REQUEST_PROGRAM(request_end)
 /* ---- what is open now ---------------------------------------------------- */
 
 /* Its owner goes on meanwhile; what changes under our hands is over. */
-static __always_inline void put_open(struct bpf_iter__task *ctx, struct frame *f)
+static __always_inline void put_open(struct seq_file *to, struct task_struct *task,
+				     struct frame *f)
 {
-	struct task_struct *task = ctx->task;
 	struct inode *inode = (struct inode *)f->inode;
 	struct fi_task t = { .pid = task->tgid };
 	struct fi_open o = {
@@ -857,7 +857,7 @@ static __always_inline void put_open(struct bpf_iter__task *ctx, struct frame *f
 	if (BPF_CORE_READ(inode, i_ino) == o.ino)
 		note_file(o.dev, o.ino, (__u64)inode, 1);
 	if (o.start_ns && f->start_ns == o.start_ns)
-		bpf_seq_write(ctx->meta->seq, &o, sizeof(o));
+		bpf_seq_write(to, &o, sizeof(o));
 }
 
 SEC("iter/task")
@@ -873,7 +873,7 @@ int open_ops(struct bpf_iter__task *ctx)
 		return 0;
 	for (__u32 i = 0; i < FI_DEPTH; i++)
 		if (i < st->depth)
-			put_open(ctx, &st->frame[i]);
+			put_open(ctx->meta->seq, task, &st->frame[i]);
 	if (settings.upstream && st->late.open.start_ns)
 		bpf_seq_write(ctx->meta->seq, &st->late.open, sizeof(st->late.open));
 	return 0;
