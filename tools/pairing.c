@@ -4,16 +4,10 @@
 #include <string.h>
 
 #include "fuseiomap_count.h"
-#include "fuseiomap_recent.h"
+#include "fuseiomap_pair.h"
 #include "pairing.h"
 #include "tally.h"
 #include "text.h"
-
-/* As in the BPF programs. */
-#define DEPTH		4
-
-/* A request_send comes that soon after the start of its operation. */
-#define SETTLE_NS	20000000ULL
 
 #define TASK_BUCKETS	1024
 #define REQUEST_BUCKETS	4096
@@ -39,9 +33,8 @@ struct frame {
 	__u32 dev;
 	__u8  kind;
 	__u8  op;
-	__u8  has_map;		/* upstream: read_map has come */
 	__u32 opflags;
-	/* upstream: what only the start tells */
+	/* upstream: what only the start tells, or what came first of two */
 	struct fuse_iomap_io read;
 	__s64 written;
 	__u64 new_addr;
@@ -53,9 +46,11 @@ struct thread {
 	struct thread *next;
 	__u32 tid;
 	__u32 depth;
-	__u64 seen_ns;
-	struct frame frame[DEPTH];
-	struct fi_recent recent;
+	struct frame frame[FI_DEPTH];
+	struct fi_begun_ring begun;
+	struct frame late;	/* upstream: END or IOEND; start_ns 0: none */
+	__u64 late_unique;	/* its request, which has taken it over; 0: none yet */
+	__u32 late_dev;
 };
 
 /* An upcall on its way. */
@@ -67,9 +62,9 @@ struct request {
 	__u32 server;		/* thread that took it */
 	__u8  kind;
 	__u8  left;		/* its caller has gone on */
-	__u64 send_ns;
 	__u64 sent_ns;
 	__u64 end_ns;
+	struct frame late;	/* upstream: what ends with it; start_ns 0: none */
 };
 
 struct server_thread {
@@ -136,7 +131,7 @@ static void forget_idle(struct pairing *p)
 		for (struct thread **tp = &p->thread[i]; *tp;) {
 			struct thread *t = *tp;
 
-			if (t->depth) {
+			if (t->depth || t->late.start_ns) {
 				tp = &t->next;
 				continue;
 			}
@@ -275,16 +270,12 @@ static void abandon(struct pairing *p, const struct frame *f)
 /* What is on a full stack has ended unseen: nothing nests that deep. */
 static struct frame *push(struct pairing *p, struct thread *t)
 {
-	struct frame *f;
-
-	if (t->depth == DEPTH) {
-		for (int i = 0; i < DEPTH; i++)
+	if (t->depth == FI_DEPTH) {
+		for (int i = 0; i < FI_DEPTH; i++)
 			abandon(p, &t->frame[i]);
 		t->depth = 0;
 	}
-	f = &t->frame[t->depth++];
-	*f = (struct frame){ 0 };
-	return f;
+	return &t->frame[t->depth++];
 }
 
 /* Takes the innermost such frame; what lies above it has ended unseen. */
@@ -314,37 +305,38 @@ static bool wanted(const struct pairing *p, const struct raw_event *e, __u32 kin
 
 	if (!p->enabled)
 		return false;
+	if (p->set->cgroup && !tasks_in_cgroup(p->tasks, e->tid))
+		return false;
 	if (!p->set->pid && !p->set->comm[0])
 		return wanted_start(p->set, e->dev, e->ino, kind, op, 0, e->tid, NULL);
 	task = tasks_get(p->tasks, e->tid);
 	return wanted_start(p->set, e->dev, e->ino, kind, op, task->pid, e->tid, task->comm);
 }
 
+/* Fills in `f` and counts the start, if it is wanted. */
+static bool begin(struct pairing *p, struct frame *f, const struct raw_event *e, __u32 kind,
+		  __u32 op)
+{
+	if (!wanted(p, e, kind, op))
+		return false;
+	p->ledger.begun[kind]++;
+	p->ledger.in_flight[kind]++;
+	*f = (struct frame){
+		.start_ns = e->time_ns, .dev = e->dev, .ino = e->ino, .nodeid = e->nodeid,
+		.isize = e->isize, .pos = e->pos, .count = e->count, .kind = kind, .op = op,
+		.opflags = e->opflags, .read = e->read, .written = e->written,
+		.new_addr = e->new_addr, .io_error = e->io_error, .io_dev = e->io_dev,
+	};
+	return true;
+}
+
 static void start_op(struct pairing *p, struct thread *t, const struct raw_event *e,
 		     __u32 kind, __u32 op)
 {
-	struct frame *f;
+	struct frame f;
 
-	if (!wanted(p, e, kind, op))
-		return;
-	p->ledger.begun[kind]++;
-	f = push(p, t);
-	p->ledger.in_flight[kind]++;
-	f->start_ns = e->time_ns;
-	f->dev = e->dev;
-	f->ino = e->ino;
-	f->nodeid = e->nodeid;
-	f->isize = e->isize;
-	f->pos = e->pos;
-	f->count = e->count;
-	f->kind = kind;
-	f->op = op;
-	f->opflags = e->opflags;
-	f->read = e->read;
-	f->written = kind == FI_IOEND ? (__s64)e->count : e->written;
-	f->new_addr = e->new_addr;
-	f->io_error = e->io_error;
-	f->io_dev = e->io_dev;
+	if (begin(p, &f, e, kind, op))
+		*push(p, t) = f;
 }
 
 /* ---- finished operations ------------------------------------------------------ */
@@ -429,28 +421,25 @@ static struct fi_record record_of(const struct raw_event *e, __u32 kind)
 
 /* ---- with done events ----------------------------------------------------------- */
 
-/* Its end was seen, its start was not: began before we looked, or start lost. */
+/* Its end was seen, its start was not: it began before we looked. */
 static void unmatched(struct pairing *p, const struct raw_event *e, __u32 kind, __u32 op)
 {
 	if (wanted(p, e, kind, op))
 		p->ledger.unmatched[kind]++;
 }
 
+static __u32 op_of_end(const struct thread *t, const struct raw_event *e)
+{
+	return fi_begun_op(&t->begun, e->dev, e->ino, e->pos, e->opflags);
+}
+
 static void on_begin_done(struct pairing *p, struct thread *t, const struct raw_event *e)
 {
 	struct fi_record r = record_of(e, FI_BEGIN);
-	__u32 op = fi_op_of(e->opflags);
 	struct frame f;
-	bool found = pop(p, t, FI_BEGIN, e, &f);
 
-	if (found)
-		op = f.op;
-	if (!e->error && !found)
-		op = fi_recent_waiting(&t->recent, op);
-	if (!e->error)
-		fi_recent_add(&t->recent, e->dev, e->ino, e->pos, e->opflags, op);
-	if (!found) {
-		unmatched(p, e, FI_BEGIN, op);
+	if (!pop(p, t, FI_BEGIN, e, &f)) {
+		unmatched(p, e, FI_BEGIN, fi_op_of(e->opflags));
 		return;
 	}
 	r.flags = FI_F_SENT | FI_F_TIMED;
@@ -463,7 +452,6 @@ static void on_end_done(struct pairing *p, struct thread *t, const struct raw_ev
 {
 	struct fi_record r = record_of(e, FI_END);
 	struct frame f;
-	__u32 op;
 
 	r.read = e->read;
 	if (pop(p, t, FI_END, e, &f)) {
@@ -471,16 +459,21 @@ static void on_end_done(struct pairing *p, struct thread *t, const struct raw_ev
 		finish(p, &r, &f);
 		return;
 	}
-	op = fi_recent_take(&t->recent, e->dev, e->ino, e->pos, e->opflags);
+	r.op = op_of_end(t, e);
 	if (e->sent) {
-		unmatched(p, e, FI_END, op);
-		return;
+		unmatched(p, e, FI_END, r.op);
+	} else if (wanted(p, e, FI_END, r.op)) {
+		p->ledger.unsent[FI_END]++;
+		put_record(p, &r);
 	}
-	if (!wanted(p, e, FI_END, op))
-		return;
-	p->ledger.unsent[FI_END]++;
-	r.op = op;
-	put_record(p, &r);
+}
+
+static void set_ioend(struct fi_record *r, const struct frame *f)
+{
+	r->written = f->count;
+	r->new_addr = f->new_addr;
+	r->io_error = f->io_error;
+	r->io_dev = f->io_dev;
 }
 
 static void on_ioend_done(struct pairing *p, struct thread *t, const struct raw_event *e)
@@ -493,10 +486,350 @@ static void on_ioend_done(struct pairing *p, struct thread *t, const struct raw_
 		return;
 	}
 	r.flags = FI_F_TIMED | (e->sent ? FI_F_SENT : 0);
-	r.written = e->count;
-	r.new_addr = e->new_addr;
-	r.io_error = e->io_error;
-	r.io_dev = e->io_dev;
+	set_ioend(&r, &f);
 	r.newsize = e->sent ? e->newsize : 0;
 	finish(p, &r, &f);
+}
+
+/* ---- with upstream's events only --------------------------------------------------- */
+
+/* Ends what only its start describes. */
+static void finish_unsure(struct pairing *p, const struct frame *f, __u32 tid, __u64 now_ns,
+			  __u32 flags, __s32 error)
+{
+	struct fi_record r = {
+		.time_ns = now_ns, .tid = tid, .kind = f->kind, .dev = f->dev,
+		.ino = f->ino, .nodeid = f->nodeid, .pos = f->pos, .count = f->count,
+		.opflags = f->opflags, .error = error, .flags = flags | FI_F_UNSURE,
+	};
+
+	if (f->kind == FI_IOEND)
+		set_ioend(&r, f);
+	if (f->kind == FI_END) {
+		r.read = f->read;
+		r.written = f->written;
+	}
+	finish(p, &r, f);
+}
+
+/* Before the thread starts something else: what has ended without a word. */
+static void end_silent(struct pairing *p, struct thread *t, __u64 now_ns)
+{
+	struct frame *top = top_frame(t), f;
+
+	if (!p->upstream)
+		return;
+	if (top && top->kind == FI_BEGIN && !top->unique) {
+		f = *top;
+		t->depth--;
+		finish_unsure(p, &f, t->tid, now_ns, 0, 0);
+	}
+	if (t->late.start_ns) {
+		f = t->late;
+		t->late.start_ns = 0;
+		finish_unsure(p, &f, t->tid, now_ns, f.kind == FI_END ? FI_F_SENT : 0,
+			      f.io_error);
+	}
+}
+
+/* END and IOEND are kept aside: what ends them comes from another thread. */
+static void start_late(struct pairing *p, struct thread *t, const struct raw_event *e,
+		       __u32 kind, __u32 op)
+{
+	if (!begin(p, &t->late, e, kind, op)) {
+		t->late.start_ns = 0;
+		return;
+	}
+	t->late_unique = 0;
+	if (kind == FI_IOEND && !fi_wants_ioend(e->io_error, e->count, e->opflags))
+		end_silent(p, t, e->time_ns);
+}
+
+/* The request was answered. */
+static void end_late(struct pairing *p, struct request *q, __s32 error, __u64 now_ns)
+{
+	struct frame f = q->late;
+
+	q->late.start_ns = 0;
+	if (error == -ENOSYS)
+		error = 0;
+	finish_unsure(p, &f, q->caller, now_ns, FI_F_SENT | FI_F_TIMED,
+		      f.io_error ? f.io_error : error);
+}
+
+static void on_late_error(struct pairing *p, struct thread *t, const struct raw_event *e)
+{
+	struct request *q = t->late_unique ?
+			    *find_request(p, t->late_dev, t->late_unique) : NULL;
+	struct frame f = t->late;
+
+	if (!p->upstream)
+		return;
+	t->late.start_ns = 0;
+	if (f.start_ns)
+		finish_unsure(p, &f, e->tid, e->time_ns, FI_F_SENT | FI_F_TIMED,
+			      f.io_error ? f.io_error : e->error);
+	else if (q && q->late.start_ns)
+		end_late(p, q, e->error, e->time_ns);
+}
+
+static void on_begin_error(struct pairing *p, struct thread *t, const struct raw_event *e)
+{
+	struct frame f;
+
+	if (p->upstream && pop(p, t, FI_BEGIN, e, &f))
+		finish_unsure(p, &f, e->tid, e->time_ns, FI_F_SENT | FI_F_TIMED, e->error);
+}
+
+static void on_map(struct pairing *p, struct thread *t, const struct raw_event *e)
+{
+	struct frame *top = top_frame(t), f;
+	struct fi_record r;
+
+	if (!p->upstream || !top || top->kind != FI_BEGIN || top->dev != e->dev ||
+	    top->ino != e->ino)
+		return;
+	if (e->what == RAW_READ_MAP) {
+		top->read = e->read;
+		return;
+	}
+	f = *top;
+	t->depth--;
+	r = record_of(e, FI_BEGIN);
+	r.pos = f.pos;
+	r.count = f.count;
+	r.opflags = f.opflags;
+	r.flags = FI_F_SENT | FI_F_TIMED | FI_F_UNSURE;
+	r.read = f.read;
+	r.write = e->read;
+	finish(p, &r, &f);
+}
+
+/* ---- starts ------------------------------------------------------------------------- */
+
+static void on_begin(struct pairing *p, struct thread *t, const struct raw_event *e)
+{
+	__u32 op = fi_op_of_begin(e->opflags, e->pos, e->count, e->isize);
+
+	end_silent(p, t, e->time_ns);
+	fi_begun_add(&t->begun, e->dev, e->ino, e->pos, e->opflags, op);
+	start_op(p, t, e, FI_BEGIN, op);
+}
+
+static void on_end(struct pairing *p, struct thread *t, const struct raw_event *e)
+{
+	end_silent(p, t, e->time_ns);
+	if (p->upstream)
+		start_late(p, t, e, FI_END, op_of_end(t, e));
+	else
+		start_op(p, t, e, FI_END, op_of_end(t, e));
+}
+
+static void on_ioend(struct pairing *p, struct thread *t, const struct raw_event *e)
+{
+	__u32 op = fi_op_of_ioend(e->opflags);
+
+	end_silent(p, t, e->time_ns);
+	if (p->upstream)
+		start_late(p, t, e, FI_IOEND, op);
+	else
+		start_op(p, t, e, FI_IOEND, op);
+}
+
+static void on_bad_data(struct pairing *p, struct thread *t, const struct raw_event *e)
+{
+	const struct fi_settings *s = p->set;
+	const struct frame *f = top_frame(t);
+	struct fi_record r = record_of(e, FI_REFUSED);
+
+	if (!p->enabled)
+		return;
+	if (!f && (s->dev || s->ino || s->pid || s->tid || s->ops || s->kinds || s->comm[0] ||
+		   s->cgroup))
+		return;
+	p->ledger.bad_data++;
+	r.error = -EUCLEAN;
+	r.line = e->line;
+	memcpy(r.rule, e->text, sizeof(r.rule));
+	if (f) {
+		r.dev = f->dev;
+		r.ino = f->ino;
+		r.nodeid = f->nodeid;
+		r.pos = f->pos;
+		r.count = f->count;
+		r.isize = f->isize;
+		r.opflags = f->opflags;
+		r.op = f->op;
+		r.unique = f->unique;
+	}
+	put_record(p, &r);
+}
+
+/* ---- requests ------------------------------------------------------------------------- */
+
+static void on_request_send(struct pairing *p, struct thread *t, const struct raw_event *e)
+{
+	static const __u8 kinds[] = {
+		[FUSE_IOMAP_IOEND - FUSE_IOMAP_IOEND] = FI_IOEND,
+		[FUSE_IOMAP_BEGIN - FUSE_IOMAP_IOEND] = FI_BEGIN,
+		[FUSE_IOMAP_END - FUSE_IOMAP_IOEND] = FI_END,
+	};
+	struct frame *f = top_frame(t);
+	struct request *q;
+	__u32 kind;
+
+	if (e->opcode < FUSE_IOMAP_IOEND || e->opcode > FUSE_IOMAP_END)
+		return;
+	kind = kinds[e->opcode - FUSE_IOMAP_IOEND];
+	if (t->late.start_ns && t->late.kind == kind)
+		f = &t->late;
+	if (!f || f->unique)
+		return;
+	f->unique = e->unique;
+	f->req_dev = e->dev;
+	f->send_ns = e->time_ns;
+	q = add_request(p, e);
+	q->caller = e->tid;
+	q->kind = kind;
+	if (f == &t->late) {
+		q->late = *f;
+		f->start_ns = 0;
+		t->late_unique = e->unique;
+		t->late_dev = e->dev;
+	}
+}
+
+static void on_request_sent(struct pairing *p, struct thread *unused,
+			    const struct raw_event *e)
+{
+	struct request *q = *find_request(p, e->dev, e->unique);
+	struct fi_server *v;
+
+	if (!q || q->sent_ns)
+		return;
+	q->sent_ns = e->time_ns;
+	q->server = e->tid;
+	if (!p->set->servers)
+		return;
+	v = server_of(p, q->dev, q->server);
+	v->busy_since = e->time_ns;
+}
+
+static void on_request_end(struct pairing *p, struct thread *unused,
+			   const struct raw_event *e)
+{
+	struct request **rp = find_request(p, e->dev, e->unique), *q = *rp;
+	struct fi_server *v;
+
+	if (!q || q->end_ns)
+		return;
+	q->end_ns = e->time_ns;
+	if (q->sent_ns && p->set->servers) {
+		v = server_of(p, q->dev, q->server);
+		v->requests[q->kind]++;
+		v->busy_ns += after(q->sent_ns, e->time_ns);
+		v->busy_since = 0;
+	}
+	if (q->late.start_ns)
+		end_late(p, q, e->error, e->time_ns);
+	else if (q->left)
+		drop_request(p, rp);
+}
+
+/* ---- all -------------------------------------------------------------------------------- */
+
+static void on_task(struct pairing *p, struct thread *unused, const struct raw_event *e)
+{
+	tasks_event(p->tasks, e);
+}
+
+static const struct {
+	void (*on)(struct pairing *p, struct thread *t, const struct raw_event *e);
+	bool anywhere;		/* fires in threads that are no callers */
+} handlers[RAW_WHATS] = {
+	[RAW_BEGIN]		= { on_begin },
+	[RAW_BEGIN_ERROR]	= { on_begin_error },
+	[RAW_READ_MAP]		= { on_map },
+	[RAW_WRITE_MAP]		= { on_map },
+	[RAW_BEGIN_DONE]	= { on_begin_done },
+	[RAW_END]		= { on_end },
+	[RAW_END_ERROR]		= { on_late_error },
+	[RAW_END_DONE]		= { on_end_done },
+	[RAW_IOEND]		= { on_ioend },
+	[RAW_IOEND_ERROR]	= { on_late_error },
+	[RAW_IOEND_DONE]	= { on_ioend_done },
+	[RAW_BAD_DATA]		= { on_bad_data },
+	[RAW_REQUEST_SEND]	= { on_request_send },
+	[RAW_REQUEST_SENT]	= { on_request_sent, true },
+	[RAW_REQUEST_END]	= { on_request_end, true },
+	[RAW_TASK_NEW]		= { on_task, true },
+	[RAW_TASK_RENAME]	= { on_task, true },
+	[RAW_TASK_CGROUP]	= { on_task, true },
+};
+
+void pairing_event(struct pairing *p, const struct raw_event *e)
+{
+	struct thread *t = handlers[e->what].anywhere ? NULL : thread_of(p, e->tid);
+
+	handlers[e->what].on(p, t, e);
+}
+
+static void read_open(struct pairing *p, struct snapshot *to, const struct frame *f, __u32 tid)
+{
+	const struct task *task = tasks_get(p->tasks, tid);
+	struct fi_open o = {
+		.start_ns = f->start_ns, .send_ns = f->send_ns, .ino = f->ino,
+		.pos = f->pos, .count = f->kind == FI_IOEND ? 0 : f->count, .dev = f->dev,
+		.pid = task->pid, .tid = tid, .kind = f->kind, .op = f->op,
+	};
+
+	memcpy(o.comm, task->comm, sizeof(o.comm));
+	snapshot_add_open(to, &o);
+}
+
+void pairing_read(struct pairing *p, struct snapshot *to)
+{
+	to->nr_open = to->nr_servers = 0;
+	for (size_t i = 0; i < TASK_BUCKETS; i++)
+		for (struct thread *t = p->thread[i]; t; t = t->next) {
+			for (__u32 d = 0; d < t->depth; d++)
+				read_open(p, to, &t->frame[d], t->tid);
+			if (t->late.start_ns)
+				read_open(p, to, &t->late, t->tid);
+		}
+	for (size_t i = 0; i < REQUEST_BUCKETS; i++)
+		for (struct request *q = p->request[i]; q; q = q->next)
+			if (q->late.start_ns)
+				read_open(p, to, &q->late, q->caller);
+	for (size_t i = 0; i < SERVER_BUCKETS; i++)
+		for (struct server_thread *s = p->server[i]; s; s = s->next)
+			snapshot_add_server(to, &(struct server){ s->key, s->v });
+	snapshot_sort(to);
+	to->ledger = p->ledger;
+	to->missed = 0;
+	to->upstream = p->upstream;
+}
+
+void pairing_free(struct pairing *p)
+{
+	if (!p)
+		return;
+	for (size_t i = 0; i < TASK_BUCKETS; i++)
+		while (p->thread[i]) {
+			struct thread *t = p->thread[i];
+
+			p->thread[i] = t->next;
+			free(t);
+		}
+	for (size_t i = 0; i < REQUEST_BUCKETS; i++)
+		while (p->request[i])
+			drop_request(p, &p->request[i]);
+	for (size_t i = 0; i < SERVER_BUCKETS; i++)
+		while (p->server[i]) {
+			struct server_thread *s = p->server[i];
+
+			p->server[i] = s->next;
+			free(s);
+		}
+	free(p);
 }

@@ -26,6 +26,7 @@ const struct raw_name raw_names[RAW_WHATS] = {
 	[RAW_REQUEST_END]	= { "fuse", "fuse_request_end" },
 	[RAW_TASK_NEW]		= { "task", "task_newtask" },
 	[RAW_TASK_RENAME]	= { "task", "task_rename" },
+	[RAW_TASK_CGROUP]	= { "cgroup", "cgroup_attach_task" },
 };
 
 /* Where a field of that name belongs; `only` for those that mean different things. */
@@ -38,7 +39,7 @@ struct target {
 
 #define TO(member) offsetof(struct raw_event, member), sizeof(((struct raw_event *)0)->member)
 #define IN(what) (1U << (what))
-#define TASKS (IN(RAW_TASK_NEW) | IN(RAW_TASK_RENAME))
+#define TASKS (IN(RAW_TASK_NEW) | IN(RAW_TASK_RENAME) | IN(RAW_TASK_CGROUP))
 
 /* The first that fits is it. */
 static const struct target targets[] = {
@@ -85,6 +86,7 @@ static const struct target targets[] = {
 	{ "pid",	TO(other_tid), TASKS },
 	{ "comm",	TO(text), IN(RAW_TASK_NEW) },
 	{ "newcomm",	TO(text), IN(RAW_TASK_RENAME) },
+	{ "dst_path",	TO(text), IN(RAW_TASK_CGROUP) },
 	{ "clone_flags",	TO(clone_flags) },
 };
 

@@ -33,6 +33,7 @@ enum raw_what {
 	/* Who is who. */
 	RAW_TASK_NEW,
 	RAW_TASK_RENAME,
+	RAW_TASK_CGROUP,
 	RAW_WHATS,
 };
 
@@ -58,11 +59,11 @@ struct raw_event {
 	__u32 io_dev;
 	__s32 line;
 	__u32 sent;
-	__u32 other_tid;	/* of the new or renamed task */
+	__u32 other_tid;	/* of the task that is new or changed */
 	__u64 clone_flags;
 	struct fuse_iomap_io read;	/* also the one mapping of events that have one */
 	struct fuse_iomap_io write;
-	char  text[FI_RULE_LEN];	/* rule that was broken; comm */
+	char  text[FI_RULE_LEN];	/* rule that was broken; comm; path of a cgroup */
 };
 
 /* The kernel's names, in the order of enum raw_what. */

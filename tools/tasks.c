@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <ctype.h>
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
+#include <limits.h>
+#include <linux/magic.h>
+#include <linux/sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "tasks.h"
@@ -14,12 +19,16 @@
 #define BUCKETS		4096
 #define MAX_TASKS	65536	/* then all are forgotten, and asked for again */
 
+enum in_cgroup { CGROUP_UNKNOWN, CGROUP_IN, CGROUP_OUT };
+
 struct entry {
 	struct entry *next;
 	struct task task;
+	enum in_cgroup in_cgroup;
 };
 
 struct tasks {
+	char cgroup[PATH_MAX];	/* below the root of the hierarchy; "" is the root */
 	tasks_lookup lookup;
 	void *ctx;
 	size_t n;
@@ -55,15 +64,15 @@ void tasks_free(struct tasks *t)
 	free(t);
 }
 
-static struct task *find(struct tasks *t, __u32 tid)
+static struct entry *find(struct tasks *t, __u32 tid)
 {
 	for (struct entry *e = t->bucket[tid % BUCKETS]; e; e = e->next)
 		if (e->task.tid == tid)
-			return &e->task;
+			return e;
 	return NULL;
 }
 
-static struct task *add(struct tasks *t, __u32 tid)
+static struct entry *add(struct tasks *t, __u32 tid)
 {
 	struct entry *e;
 
@@ -74,7 +83,7 @@ static struct task *add(struct tasks *t, __u32 tid)
 	e->next = t->bucket[tid % BUCKETS];
 	t->bucket[tid % BUCKETS] = e;
 	t->n++;
-	return &e->task;
+	return e;
 }
 
 static void set_name(char *to, const char *name)
@@ -85,44 +94,79 @@ static void set_name(char *to, const char *name)
 	to[len] = '\0';
 }
 
-static struct task *get(struct tasks *t, __u32 tid)
+static struct entry *get(struct tasks *t, __u32 tid)
 {
-	struct task *task = find(t, tid);
+	struct entry *e = find(t, tid);
 
-	if (!task) {
-		task = add(t, tid);
+	if (!e) {
+		e = add(t, tid);
 		if (t->lookup)
-			t->lookup(t->ctx, tid, task);
+			t->lookup(t->ctx, tid, &e->task);
 	}
-	return task;
+	return e;
 }
 
 const struct task *tasks_get(struct tasks *t, __u32 tid)
 {
-	struct task *task = get(t, tid);
-	const struct task *leader = task->pid == tid ? task : find(t, task->pid);
+	struct entry *e = get(t, tid);
+	const struct entry *leader = e->task.pid == tid ? e : find(t, e->task.pid);
 
 	if (leader)
-		set_name(task->process, leader->comm);
-	return task;
+		set_name(e->task.process, leader->task.comm);
+	return &e->task;
+}
+
+/* ---- events --------------------------------------------------------------- */
+
+/* A new thread is in its maker's cgroup, and that of a process is where it forked. */
+static void on_new(struct tasks *t, const struct raw_event *e)
+{
+	const struct entry *maker = get(t, e->tid);
+	__u32 pid = e->clone_flags & CLONE_THREAD ? maker->task.pid : e->other_tid;
+	enum in_cgroup in = e->clone_flags & CLONE_INTO_CGROUP ? CGROUP_UNKNOWN :
+			    maker->in_cgroup;
+	struct entry *new = find(t, e->other_tid);
+
+	/* The number may have been another's. */
+	if (!new)
+		new = add(t, e->other_tid);
+	new->task.pid = pid;
+	new->in_cgroup = in;
+	set_name(new->task.comm, e->text);
+}
+
+/* Below `cgroup`, or the same. */
+static bool is_below(const char *cgroup, const char *path)
+{
+	size_t len = strlen(cgroup);
+
+	return !strncmp(path, cgroup, len) && (!path[len] || path[len] == '/');
+}
+
+static void on_cgroup(struct tasks *t, const struct raw_event *e)
+{
+	struct entry *entry = get(t, e->other_tid);
+
+	/* The event may have cut the path. */
+	if (strlen(t->cgroup) + 1 >= sizeof(e->text))
+		entry->in_cgroup = CGROUP_UNKNOWN;
+	else
+		entry->in_cgroup = is_below(t->cgroup, e->text) ? CGROUP_IN : CGROUP_OUT;
 }
 
 void tasks_event(struct tasks *t, const struct raw_event *e)
 {
-	struct task *task = find(t, e->other_tid);
-	__u32 pid = e->other_tid;
+	struct entry *entry;
 
 	if (e->what == RAW_TASK_NEW) {
-		/* The number may have been another's. */
-		if (e->clone_flags & CLONE_THREAD)
-			pid = get(t, e->tid)->pid;
-		task = find(t, e->other_tid);
-		if (!task)
-			task = add(t, e->other_tid);
-		task->pid = pid;
+		on_new(t, e);
+	} else if (e->what == RAW_TASK_CGROUP) {
+		on_cgroup(t, e);
+	} else {
+		entry = find(t, e->other_tid);
+		if (entry)
+			set_name(entry->task.comm, e->text);
 	}
-	if (task)
-		set_name(task->comm, e->text);
 }
 
 /* ---- /proc ---------------------------------------------------------------- */
@@ -183,6 +227,66 @@ void tasks_lookup_proc(void *ctx, __u32 tid, struct task *t)
 		read_comm(t->pid, t->process);
 }
 
+/* ---- cgroups ---------------------------------------------------------------- */
+
+/* Where the hierarchy is mounted that `dir` is in: the last parent of its kind. */
+static size_t cgroup_root(const char *dir)
+{
+	char path[PATH_MAX];
+	size_t root = strlen(dir);
+	struct statfs fs;
+
+	strcpy(path, dir);
+	for (char *p = path + root; p > path; p = strrchr(path, '/')) {
+		*p = '\0';
+		if (statfs(p == path ? "/" : path, &fs) || fs.f_type != CGROUP2_SUPER_MAGIC)
+			break;
+		root = p - path;
+	}
+	return root;
+}
+
+int tasks_set_cgroup(struct tasks *t, const char *path)
+{
+	char full[PATH_MAX], real[PATH_MAX];
+	struct statfs fs;
+
+	snprintf(full, sizeof(full), "%s%s", path[0] == '/' ? "" : "/sys/fs/cgroup/", path);
+	if (!realpath(full, real) || statfs(real, &fs))
+		return -errno;
+	if (fs.f_type != CGROUP2_SUPER_MAGIC)
+		return -ENOTSUP;
+	strcpy(t->cgroup, real + cgroup_root(real));
+	return 0;
+}
+
+/* The version 2 line of /proc/TID/cgroup is "0::/path". */
+static enum in_cgroup read_cgroup(const struct tasks *t, __u32 tid)
+{
+	char path[64], buf[PATH_MAX], *p;
+
+	snprintf(path, sizeof(path), "/proc/%u/cgroup", tid);
+	if (read_file(path, buf, sizeof(buf)) <= 0)
+		return CGROUP_UNKNOWN;
+	p = strstr(buf, "0::");
+	if (!p || (p > buf && p[-1] != '\n'))
+		return CGROUP_OUT;
+	p += strlen("0::");
+	p[strcspn(p, "\n")] = '\0';
+	return is_below(t->cgroup, strcmp(p, "/") ? p : "") ? CGROUP_IN : CGROUP_OUT;
+}
+
+bool tasks_in_cgroup(struct tasks *t, __u32 tid)
+{
+	struct entry *e = get(t, tid);
+
+	if (e->in_cgroup == CGROUP_UNKNOWN)
+		e->in_cgroup = read_cgroup(t, tid);
+	return e->in_cgroup == CGROUP_IN;
+}
+
+/* ---- all that run now --------------------------------------------------------- */
+
 static void scan_threads(struct tasks *t, const char *pid)
 {
 	char path[64];
@@ -194,13 +298,15 @@ static void scan_threads(struct tasks *t, const char *pid)
 	while (dir && (e = readdir(dir)))
 		if (isdigit((unsigned char)e->d_name[0])) {
 			__u32 tid = strtoul(e->d_name, NULL, 10);
-			struct task *task;
+			struct entry *entry;
 
 			if (find(t, tid))
 				continue;
-			task = add(t, tid);
-			task->pid = strtoul(pid, NULL, 10);
-			read_comm(tid, task->comm);
+			entry = add(t, tid);
+			entry->task.pid = strtoul(pid, NULL, 10);
+			read_comm(tid, entry->task.comm);
+			if (t->cgroup[0])
+				entry->in_cgroup = read_cgroup(t, tid);
 		}
 	if (dir)
 		closedir(dir);

@@ -21,7 +21,16 @@ typedef void (*tasks_lookup)(void *ctx, __u32 tid, struct task *t);
 struct tasks *tasks_new(tasks_lookup lookup, void *ctx);
 void tasks_free(struct tasks *t);
 
-/* RAW_TASK_NEW and RAW_TASK_RENAME. */
+/*
+ * From now on tasks_in_cgroup() tells of this cgroup: a path below where the version
+ * 2 hierarchy is mounted, or an absolute one. 0 or -errno.
+ */
+int tasks_set_cgroup(struct tasks *t, const char *path);
+
+/* Whether a thread is in that cgroup or below. */
+bool tasks_in_cgroup(struct tasks *t, __u32 tid);
+
+/* RAW_TASK_*. */
 void tasks_event(struct tasks *t, const struct raw_event *e);
 
 /* Never NULL: pid is the tid, and comm empty, if nothing is known. Valid until the next call. */
