@@ -247,7 +247,7 @@ static void trigger(struct recorder *r, const struct fi_record *rec, const char 
 		return;
 	}
 	snprintf(r->why, sizeof(r->why), "%s: %s of %s, %s, pid %u (%.*s)", what,
-		 rec->kind < FI_KINDS ? kind_name[rec->kind] : "answer", op_name[rec->op],
+		 kind_name[rec->kind], op_name[rec->op],
 		 fmt_ns(lat, sizeof(lat), rec->lat_ns), rec->pid, FI_COMM_LEN, rec->comm);
 	r->due_ns = rec->time_ns + r->o->after_ns;
 	if (!r->o->quiet)

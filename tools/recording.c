@@ -220,16 +220,6 @@ static void enum_text(struct text *t, const char *name, const char *const *names
 	text_printf(t, "\n");
 }
 
-/* Refusals are records, but no kind that is counted by: see enum fi_kind. */
-static void kinds_text(struct text *t)
-{
-	const char *names[FI_RECORD_KINDS];
-
-	memcpy(names, kind_name, FI_KINDS * sizeof(names[0]));
-	names[FI_REFUSED] = "refused";
-	enum_text(t, "kind", names, FI_RECORD_KINDS);
-}
-
 void rec_schema_text(struct text *t)
 {
 	for (int type = 0; type < REC_TYPES; type++) {
@@ -241,7 +231,7 @@ void rec_schema_text(struct text *t)
 		for (size_t i = 0; i < l->nr_fields; i++)
 			field_text(t, &l->field[i]);
 	}
-	kinds_text(t);
+	enum_text(t, "kind", kind_name, FI_RECORD_KINDS);
 	enum_text(t, "op", op_name, FI_OPS);
 }
 
@@ -346,8 +336,7 @@ static int parse_enum(struct parse *p, char *line)
 		return 0;
 	for (i = 0; (name = strtok_r(NULL, " ", &save)) && i < REC_NAMES; i++) {
 		int ours = is_op ? name_index(op_name, FI_OPS, name, strlen(name)) :
-			   !strcmp(name, "refused") ? (int)FI_REFUSED :
-			   name_index(kind_name, FI_KINDS, name, strlen(name));
+			   name_index(kind_name, FI_RECORD_KINDS, name, strlen(name));
 
 		if (is_op && ours >= 0)
 			p->s->op[i] = ours;
