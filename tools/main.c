@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Picks the command, by the name we were called by or by the first argument. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "error.h"
 #include "opts.h"
+#include "text.h"
 #include "version.h"
 
 static int help(void)
@@ -28,6 +31,17 @@ static int no_command(const char *name)
 	return complain(FI_USAGE, "no command '%s' (see: fuseiomap --help)", name);
 }
 
+/* https://no-color.org: the variable counts if it is there and not empty. */
+static bool wants_color(const struct opts *o)
+{
+	const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
+
+	if (o->color != COLOR_AUTO)
+		return o->color == COLOR_ALWAYS;
+	return !(no && *no) && !(term && !strcmp(term, "dumb")) && !o->output &&
+	       isatty(STDOUT_FILENO);
+}
+
 static int run(const struct command *c, int argc, char **argv)
 {
 	struct opts o;
@@ -38,7 +52,12 @@ static int run(const struct command *c, int argc, char **argv)
 	argv[0] = name;
 	opts_init(&o);
 	err = opts_parse(&o, c, argc, argv);
-	return err ? err : c->run(&o);
+	if (err)
+		return err;
+	text_setup();
+	fmt_set_unit(o.unit_ns);
+	style_set(wants_color(&o));
+	return c->run(&o);
 }
 
 /* `fuseiomap help top' is `fuseiomap top --help'. */

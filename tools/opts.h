@@ -38,6 +38,7 @@ enum {
 	OPT_ARGS	= 1 << 21,	/* files as arguments */
 	OPT_COLOR	= 1 << 22,
 	OPT_CELLS	= 1 << 23,	/* --cells */
+	OPT_COLUMNS	= 1 << 24,	/* --columns of OPT_TABLE alone */
 };
 
 enum timestamps { TIME_RELATIVE, TIME_WALL, TIME_MONOTONIC };
