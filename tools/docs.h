@@ -26,6 +26,12 @@ struct page {
 
 const struct page *page_find(const char *command);
 
+/* What the names in names.h mean, in the same order. */
+extern const char *const kind_what[FI_RECORD_KINDS];
+extern const char *const op_what[FI_OPS];
+extern const char *const type_what[FI_TYPES];
+extern const char *const phase_what[FI_PHASES];
+
 /* The text of `fuseiomap COMMAND --help`, in lines of at most `width`. */
 void help_text(struct text *t, const struct command *c, int width);
 

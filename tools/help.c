@@ -67,9 +67,9 @@ static void option_line(struct text *t, const struct command *c, const struct op
 		at = 0;
 	}
 	text_printf(t, "%*s", HELP_COLUMN - at, "");
-	text_printf(&help, "%s%s", o->help, n ? ": " : "");
+	text_printf(&help, "%s", o->help);
 	for (size_t i = 0; i < n; i++)
-		text_printf(&help, "%s%s", i ? ", " : "", words[i]);
+		text_printf(&help, "%s%s%s", i ? ", " : " (", words[i], i + 1 < n ? "" : ")");
 	wrap(t, help.s, help.len, HELP_COLUMN, HELP_COLUMN, width);
 	text_free(&help);
 }
@@ -82,7 +82,7 @@ void help_text(struct text *t, const struct command *c, int width)
 	text_printf(t, "Usage: fuseiomap %s [OPTION...] %s\n", c->name,
 		    command_args(c, args, sizeof(args)));
 	paragraphs(t, c->doc, more ? more : c->doc + strlen(c->doc), width);
-	for (int g = 0; g < OPT_GROUPS; g++) {
+	for (unsigned int g = 0; g < OPT_GROUPS; g++) {
 		bool any = false;
 
 		for (size_t i = 0; i < nr_options; i++) {
