@@ -417,6 +417,8 @@ const struct opt options[] = {
 	  OPT_RECORD, GROUP_OUTPUT, VALUE_FILE, .set = set_string, TO(save) },
 	{ "hgrm", 0x115, "DIR", "also write each histogram to DIR as an HdrHistogram .hgrm file",
 	  OPT_HGRM, GROUP_OUTPUT, VALUE_DIR, .set = set_string, TO(hgrm) },
+	{ "bins", 0x130, NULL, "with --csv: a line for each bin of the histograms",
+	  OPT_HGRM, GROUP_OUTPUT, .set = set_flag, TO(bins) },
 	{ "save", 0x116, "FILE", "also record the run to FILE",
 	  OPT_SAVE, GROUP_OUTPUT, VALUE_FILE, .set = set_string, TO(save) },
 	{ "unit", 'u', "UNIT", "show all times in this unit",

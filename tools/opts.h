@@ -102,6 +102,7 @@ struct opts {
 	unsigned int nr_pct;	/* 0: p50,p90,p99,p99.9 */
 	double pct[PCT_MAX];	/* 0..100, ascending */
 	const char *hgrm;	/* directory */
+	bool bins;
 	bool stacks;
 	bool user_stacks;
 	/* flight recorder */
