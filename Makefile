@@ -142,7 +142,7 @@ $(B)/tests/%: tests/unit/%.c $(UNIT_OBJ)
 
 # The programs and the unit tests, which `tests/run unit` runs
 unit: tools-needed
-	@$(MAKE) -s --no-print-directory -j$$(nproc) $(PROGRAMS) $(UNIT)
+	@$(MAKE) -s --no-print-directory -j$$(nproc) $(PROGRAMS) $(UNIT) docs
 
 # ---- man pages and completion, from the tables in the program
 docs: $(B)/man/.made $(addprefix $(B)/completion/,bash zsh fish)
