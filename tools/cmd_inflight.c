@@ -16,13 +16,13 @@
 
 /* ---- columns --------------------------------------------------------------- */
 
-struct row {
+struct shown {
 	const struct waiting *w;
 	const struct connection *conn;	/* NULL: unknown */
 	const struct catalog *catalog;
 };
 
-#define W(row)	(((const struct row *)(row))->w)
+#define W(row)	(((const struct shown *)(row))->w)
 
 static void get_age(const void *row, int arg, struct value *v)
 {
@@ -90,7 +90,7 @@ static void get_state(const void *row, int arg, struct value *v)
 static void get_file(const void *row, int arg, struct value *v)
 {
 	const struct waiting *w = W(row);
-	const struct catalog *c = ((const struct row *)row)->catalog;
+	const struct catalog *c = ((const struct shown *)row)->catalog;
 
 	if (w->path)
 		snprintf(v->s, sizeof(v->s), "%s", w->path);
@@ -104,7 +104,7 @@ static void get_file(const void *row, int arg, struct value *v)
 
 static void get_mount(const void *row, int arg, struct value *v)
 {
-	catalog_mount_name(((const struct row *)row)->catalog, W(row)->r.dev, v->s, sizeof(v->s));
+	catalog_mount_name(((const struct shown *)row)->catalog, W(row)->r.dev, v->s, sizeof(v->s));
 	v->none = !W(row)->r.dev;
 }
 
@@ -136,7 +136,7 @@ static void get_number(const void *row, int arg, struct value *v)
 
 static void get_server(const void *row, int arg, struct value *v)
 {
-	const struct connection *c = ((const struct row *)row)->conn;
+	const struct connection *c = ((const struct shown *)row)->conn;
 
 	v->u = c ? c->server : 0;
 	v->none = !v->u;
@@ -145,7 +145,7 @@ static void get_server(const void *row, int arg, struct value *v)
 /* The kernel looks every 15 s, so it may strike that much later. */
 static void get_left(const void *row, int arg, struct value *v)
 {
-	const struct connection *c = ((const struct row *)row)->conn;
+	const struct connection *c = ((const struct shown *)row)->conn;
 	const struct waiting *w = W(row);
 
 	v->none = !c || !c->timeout_ns || !w->age_known || w->age_least;
@@ -191,21 +191,13 @@ const size_t nr_inflight_columns = sizeof(inflight_columns) / sizeof(inflight_co
 
 /* ---- one look -------------------------------------------------------------- */
 
-/* A thread of a server, or a caller; equal ones are told together. */
-struct thread_group {
-	const struct proc_task *task;
-	size_t n;
-	struct text tids;
-};
-
 struct look {
 	struct session *s;
 	__u32 dev;		/* only this connection; 0: all */
 	const struct waitings *all;
-	struct row *row;	/* those that pass the filters */
+	struct shown *row;	/* those that pass the filters */
 	size_t n;
-	size_t older;		/* of those, as old as --older-than says */
-	bool ever;		/* any look had such */
+	bool ever;		/* any look had some */
 	struct waitings replayed;
 	struct text text;
 };
@@ -252,7 +244,7 @@ static void look_pick(struct look *l, const struct waitings *found)
 		const struct waiting *w = &found->w[i];
 
 		if (is_wanted(l, w))
-			l->row[l->n++] = (struct row){
+			l->row[l->n++] = (struct shown){
 				.w = w, .conn = connection_of(found, w->r.dev),
 				.catalog = l->s->catalog,
 			};

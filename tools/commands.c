@@ -8,6 +8,7 @@ const struct command *const commands[] = {
 	&cmd_hist,
 	&cmd_trace,
 	&cmd_inflight,
+	&cmd_record,
 	&cmd_doctor,
 	NULL,
 };
