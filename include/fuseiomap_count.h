@@ -111,4 +111,29 @@ static inline int fi_has_share(const struct fi_done *d)
 	return d->kind == FI_END && (d->opflags & FI_OPFLAGS_WRITE);
 }
 
+/* Whether used_length goes into the histogram of mapping lengths of its type. */
+static inline int fi_has_length(const struct fi_done *d)
+{
+	return d->kind == FI_BEGIN && !d->error && d->used_type < FI_TYPES;
+}
+
+/* Whether a cell of this number (from 0) has to give up its task, or its file too. */
+static inline __u8 fi_gives_up(__u64 cells, __u64 max_cells)
+{
+	if (cells < max_cells)
+		return 0;
+	if (cells < max_cells + max_cells / 8)
+		return FI_KEY_OTHER_TASK;
+	return FI_KEY_OTHER_TASK | FI_KEY_OTHER_FILE;
+}
+
+static inline void fi_give_up(struct fi_cell_key *key, __u8 flags)
+{
+	key->flags = flags;
+	if (flags & FI_KEY_OTHER_TASK)
+		key->pid = key->tid = 0;
+	if (flags & FI_KEY_OTHER_FILE)
+		key->ino = 0;
+}
+
 #endif /* FUSEIOMAP_COUNT_H */

@@ -54,10 +54,20 @@ static void value_text(char *buf, size_t size, enum unit unit, const struct valu
 	}
 }
 
+int column_width(const struct column *c)
+{
+	int least = c->unit == U_NS ? fmt_ns_width() : 0;
+
+	if (!c->width || abs(c->width) >= least)
+		return c->width;
+	return c->width < 0 ? -least : least;
+}
+
 void column_text(struct text *t, const struct column *c, const void *row, double seconds)
 {
 	struct value v;
 	char buf[sizeof(v.s)];
+	int width = column_width(c);
 
 	value_clear(&v);
 	strcpy(buf, "-");
@@ -65,10 +75,10 @@ void column_text(struct text *t, const struct column *c, const void *row, double
 	if (!v.none)
 		value_text(buf, sizeof(buf), c->unit, &v, seconds);
 	/* A cut number would be another number; rather let the column be wider. */
-	if (c->unit != U_TEXT && (int)strlen(buf) > abs(c->width))
+	if (c->unit != U_TEXT && (int)strlen(buf) > abs(width))
 		text_add(t, buf, strlen(buf));
 	else
-		text_cell(t, buf, c->width);
+		text_cell(t, buf, width);
 }
 
 void column_json(struct json *j, const struct column *c, const void *row)
@@ -87,4 +97,102 @@ void column_json(struct json *j, const struct column *c, const void *row)
 		json_bool(j, c->name, v.u);
 	else
 		json_u64(j, c->name, v.u);
+}
+
+/* ---- whole tables -------------------------------------------------------- */
+
+/* The last column may be text to the left: its blanks are of no use. */
+static void trim(struct text *t)
+{
+	while (t->len && t->s[t->len - 1] == ' ')
+		t->s[--t->len] = '\0';
+}
+
+void columns_text_head(struct text *t, const struct column *c, size_t n)
+{
+	const char *sep = "";
+
+	text_style(t, STYLE_TITLE);
+	for (size_t i = 0; i < n; i++) {
+		if (!c[i].width)
+			continue;
+		text_printf(t, "%s", sep);
+		text_cell(t, c[i].head, column_width(&c[i]));
+		sep = " ";
+	}
+	trim(t);
+	text_style(t, STYLE_NONE);
+	text_add(t, "\n", 1);
+}
+
+void columns_text(struct text *t, const struct column *c, size_t n, const void *row,
+		  double seconds)
+{
+	const char *sep = "";
+
+	for (size_t i = 0; i < n; i++) {
+		if (!c[i].width)
+			continue;
+		text_printf(t, "%s", sep);
+		column_text(t, &c[i], row, seconds);
+		sep = " ";
+	}
+	trim(t);
+	text_add(t, "\n", 1);
+}
+
+void columns_json(struct json *j, const struct column *c, size_t n, const void *row)
+{
+	for (size_t i = 0; i < n; i++)
+		column_json(j, &c[i], row);
+}
+
+/* Quoted only where it must be, so that a table of numbers stays one. */
+static void csv_text(struct text *t, const char *s)
+{
+	if (!s[strcspn(s, ",\"\r\n")]) {
+		text_add(t, s, strlen(s));
+		return;
+	}
+	text_add(t, "\"", 1);
+	for (; *s; s++)
+		text_add(t, *s == '"' ? "\"\"" : s, *s == '"' ? 2 : 1);
+	text_add(t, "\"", 1);
+}
+
+static void csv_value(struct text *t, enum unit unit, const struct value *v)
+{
+	if (unit == U_TEXT)
+		csv_text(t, v->s);
+	else if (unit == U_SIGNED)
+		text_printf(t, "%" PRId64, (int64_t)v->u);
+	else if (unit == U_BOOL)
+		text_printf(t, "%s", v->u ? "true" : "false");
+	else
+		text_u64(t, v->u);
+}
+
+void columns_csv_head(struct text *t, const struct column *c, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (i)
+			text_add(t, ",", 1);
+		csv_text(t, c[i].name);
+	}
+	text_add(t, "\n", 1);
+}
+
+void columns_csv(struct text *t, const struct column *c, size_t n, const void *row)
+{
+	struct value v;
+
+	for (size_t i = 0; i < n; i++) {
+		if (i)
+			text_add(t, ",", 1);
+		value_clear(&v);
+		c[i].get(row, c[i].arg, &v);
+		if (!v.none)
+			csv_value(t, c[i].unit, &v);
+	}
+	text_add(t, "\n", 1);
 }

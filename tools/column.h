@@ -44,6 +44,9 @@ struct column {
 	const char *help;
 };
 
+/* As in the table, but wide enough for times in a fixed unit. */
+int column_width(const struct column *c);
+
 /* seconds: what rates are per; 0 shows the plain count. */
 void column_text(struct text *t, const struct column *c, const void *row, double seconds);
 void column_json(struct json *j, const struct column *c, const void *row);

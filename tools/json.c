@@ -3,36 +3,6 @@
 
 #include "json.h"
 
-/* Length of the UTF-8 sequence at s, 0 if it is not one (overlong, cut, surrogate). */
-static int utf8_len(const unsigned char *s)
-{
-	static const struct {
-		unsigned char mask, lead;
-		int len;
-		uint32_t min;
-	} forms[] = {
-		{ 0xe0, 0xc0, 2, 0x80 },
-		{ 0xf0, 0xe0, 3, 0x800 },
-		{ 0xf8, 0xf0, 4, 0x10000 },
-	};
-
-	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
-		uint32_t c = s[0] & ~forms[i].mask;
-
-		if ((s[0] & forms[i].mask) != forms[i].lead)
-			continue;
-		for (int k = 1; k < forms[i].len; k++) {
-			if ((s[k] & 0xc0) != 0x80)
-				return 0;
-			c = c << 6 | (s[k] & 0x3f);
-		}
-		if (c < forms[i].min || c > 0x10ffff || (c >= 0xd800 && c < 0xe000))
-			return 0;
-		return forms[i].len;
-	}
-	return 0;
-}
-
 static bool is_plain(unsigned char c)
 {
 	return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
@@ -41,6 +11,7 @@ static bool is_plain(unsigned char c)
 static void add_escaped(struct text *t, const char *s)
 {
 	const unsigned char *p = (const unsigned char *)s;
+	uint32_t c;
 	int len;
 
 	text_add(t, "\"", 1);
@@ -53,7 +24,7 @@ static void add_escaped(struct text *t, const char *s)
 			break;
 		if (*p == '"' || *p == '\\') {
 			text_printf(t, "\\%c", *p);
-		} else if (*p >= 0x80 && (len = utf8_len(p))) {
+		} else if (*p >= 0x80 && (len = utf8_decode((const char *)p, &c))) {
 			text_add(t, (const char *)p, len);
 			p += len - 1;
 		} else {

@@ -21,6 +21,8 @@ void ledger_losses(struct loss losses[LOSSES], const struct snapshot *s)
 		{ "requests_full", "upcalls that did not fit the table", l->requests_full },
 		{ "unsplit", "upcalls without a split", s->splits ? l->unsplit : 0 },
 		{ "ring_full", "records dropped", l->ring_full },
+		{ "stacks", "stacks that could not be kept", l->stacks_lost },
+		{ "events", "events lost before they could be read", l->raw_lost },
 	};
 
 	for (int i = 0; i < LOSSES; i++)
@@ -72,9 +74,11 @@ void ledger_text(FILE *f, const struct snapshot *s)
 	if (l->bad_data)
 		fprintf(f, "%" PRIu64 " answers of servers were refused (bad data)\n",
 			(uint64_t)l->bad_data);
-	if (l->files_other)
-		fprintf(f, "%" PRIu64 " operations are under \"other files\"\n",
-			(uint64_t)l->files_other);
+	if (l->other)
+		fprintf(f, "%" PRIu64 " operations are under \"other\": the table is full\n",
+			(uint64_t)l->other);
+	if (s->upstream)
+		fputs("END and IOEND: upcalls only, this kernel does not tell of others\n", f);
 	ledger_losses(losses, s);
 	for (int i = 0; i < LOSSES; i++)
 		if (losses[i].n)
@@ -114,7 +118,8 @@ void ledger_json(struct session *session, const struct snapshot *s)
 		json_kind(j, l, k);
 	json_close(j, '}');
 	json_u64(j, "bad_data", l->bad_data);
-	json_u64(j, "other_files", l->files_other);
+	json_u64(j, "other", l->other);
+	json_bool(j, "upcalls_only", s->upstream);
 	json_u64(j, "records", l->records);
 	json_u64(j, "repaired", l->repaired);
 	json_open(j, "lost", '{');

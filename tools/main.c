@@ -3,30 +3,16 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "commands.h"
 #include "error.h"
+#include "opts.h"
 #include "version.h"
-
-static const struct command *const commands[] = {
-	&cmd_top, &cmd_hist, &cmd_trace, &cmd_doctor,
-};
-
-#define NR_COMMANDS (sizeof(commands) / sizeof(commands[0]))
-
-static const struct command *find(const char *name)
-{
-	for (size_t i = 0; i < NR_COMMANDS; i++)
-		if (!strcmp(commands[i]->name, name))
-			return commands[i];
-	return NULL;
-}
 
 static int help(void)
 {
 	puts("Usage: fuseiomap COMMAND [OPTION...]\n"
 	     "See what FUSE servers do that run their file I/O through fuse-iomap.\n");
-	for (size_t i = 0; i < NR_COMMANDS; i++)
-		printf("  %-8s %s\n", commands[i]->name, commands[i]->summary);
+	for (size_t i = 0; commands[i]; i++)
+		printf("  %-10s %s\n", commands[i]->name, commands[i]->summary);
 	puts("\n`fuseiomap COMMAND --help' lists the options of a command.");
 	return FI_OK;
 }
@@ -37,16 +23,36 @@ static int version(void)
 	return FI_OK;
 }
 
+static int no_command(const char *name)
+{
+	return complain(FI_USAGE, "no command '%s' (see: fuseiomap --help)", name);
+}
+
 static int run(const struct command *c, int argc, char **argv)
 {
-	struct opts o = { .interval_ns = 1000000000 };
+	struct opts o;
 	char name[32];
 	int err;
 
 	snprintf(name, sizeof(name), "fuseiomap %s", c->name);
 	argv[0] = name;
+	opts_init(&o);
 	err = opts_parse(&o, c, argc, argv);
 	return err ? err : c->run(&o);
+}
+
+/* `fuseiomap help top' is `fuseiomap top --help'. */
+static int help_on(const char *name)
+{
+	const struct command *c = command_find(name);
+	char *argv[] = { "fuseiomap", "--help", NULL };
+
+	return c ? run(c, 2, argv) : no_command(name);
+}
+
+static bool is(const char *arg, const char *letter, const char *name)
+{
+	return !strcmp(arg, letter) || !strcmp(arg, name);
 }
 
 int main(int argc, char **argv)
@@ -56,18 +62,15 @@ int main(int argc, char **argv)
 
 	self = self ? self + 1 : argv[0];
 	if (!strncmp(self, "fuseiomap-", 10)) {
-		c = find(self + 10);
-		return c ? run(c, argc, argv) :
-		       complain(FI_USAGE, "no command '%s' (see: fuseiomap --help)", self + 10);
+		c = command_find(self + 10);
+		return c ? run(c, argc, argv) : no_command(self + 10);
 	}
 	if (argc < 2)
 		return complain(FI_USAGE, "no command given (see: fuseiomap --help)");
-	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help"))
-		return help();
-	if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V"))
+	if (is(argv[1], "-h", "--help") || !strcmp(argv[1], "help"))
+		return argc > 2 ? help_on(argv[2]) : help();
+	if (is(argv[1], "-V", "--version"))
 		return version();
-	c = find(argv[1]);
-	if (!c)
-		return complain(FI_USAGE, "no command '%s' (see: fuseiomap --help)", argv[1]);
-	return run(c, argc - 1, argv + 1);
+	c = command_find(argv[1]);
+	return c ? run(c, argc - 1, argv + 1) : no_command(argv[1]);
 }

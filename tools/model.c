@@ -8,6 +8,8 @@
 #include "names.h"
 #include "text.h"
 
+/* ---- cells ---------------------------------------------------------------- */
+
 struct cell *cells_add(struct cells *c)
 {
 	if (c->n == c->size) {
@@ -18,20 +20,31 @@ struct cell *cells_add(struct cells *c)
 	return &c->cell[c->n++];
 }
 
-static int key_cmp(const void *pa, const void *pb)
-{
-	const struct fi_cell_key *a = pa, *b = pb;
+#define COMPARE(a, b, field)					\
+	do {							\
+		if ((a)->field != (b)->field)			\
+			return (a)->field < (b)->field ? -1 : 1;	\
+	} while (0)
 
-	if (a->dev != b->dev)
-		return a->dev < b->dev ? -1 : 1;
-	if (a->ino != b->ino)
-		return a->ino < b->ino ? -1 : 1;
-	if (a->kind != b->kind)
-		return a->kind < b->kind ? -1 : 1;
-	return (int)a->op - (int)b->op;
+int cell_key_cmp(const struct fi_cell_key *a, const struct fi_cell_key *b)
+{
+	COMPARE(a, b, dev);
+	COMPARE(a, b, ino);
+	COMPARE(a, b, pid);
+	COMPARE(a, b, tid);
+	COMPARE(a, b, kind);
+	COMPARE(a, b, op);
+	COMPARE(a, b, type);
+	COMPARE(a, b, flags);
+	return 0;
 }
 
-/* The key is a cell's first member. */
+/* For whatever has a key as its first member. */
+static int key_cmp(const void *a, const void *b)
+{
+	return cell_key_cmp(a, b);
+}
+
 void cells_sort(struct cells *c)
 {
 	if (c->n)
@@ -43,45 +56,31 @@ const struct cell *cells_find(const struct cells *c, const struct fi_cell_key *k
 	return c->n ? bsearch(key, c->cell, c->n, sizeof(*c->cell), key_cmp) : NULL;
 }
 
-void snapshot_free(struct snapshot *s)
-{
-	free(s->mounts.cell);
-	free(s->files.cell);
-	free(s->hists);
-	*s = (struct snapshot){ 0 };
-}
-
 /*
- * All counters of a cell stand together, from `begun` to `used_type`, so that
- * merging and subtracting need no list of them.
+ * All counters of a cell stand together before the histogram, so that merging
+ * and subtracting need no list of them.
  */
-#define COUNTERS ((offsetof(struct fi_cell, used_type) + \
-		   sizeof(((struct fi_cell *)0)->used_type)) / sizeof(__u64))
+#define COUNTERS (offsetof(struct fi_cell, lat) / sizeof(__u64))
 
 void cell_merge(struct fi_cell *to, const struct fi_cell *from)
 {
-	__u64 *t = &to->begun;
-	const __u64 *f = &from->begun;
+	__u64 *t = &to->done;
+	const __u64 *f = &from->done;
 
 	for (size_t i = 0; i < COUNTERS; i++)
 		t[i] += f[i];
-	if (from->nodeid)
-		to->nodeid = from->nodeid;
-	if (from->name[0])
-		memcpy(to->name, from->name, sizeof(to->name));
-	hist_merge(&to->lat, &from->lat);
+	if (from->lat.n)
+		hist_merge(&to->lat, &from->lat);
 }
 
 static void cell_diff(struct fi_cell *to, const struct fi_cell *now,
 		      const struct fi_cell *before)
 {
-	__u64 *t = &to->begun;
-	const __u64 *n = &now->begun, *b = &before->begun;
+	__u64 *t = &to->done;
+	const __u64 *n = &now->done, *b = &before->done;
 
 	for (size_t i = 0; i < COUNTERS; i++)
 		t[i] = n[i] - b[i];
-	to->nodeid = now->nodeid;
-	memcpy(to->name, now->name, sizeof(to->name));
 	hist_diff(&to->lat, &now->lat, &before->lat);
 }
 
@@ -100,19 +99,164 @@ void cells_diff(struct cells *to, const struct cells *now, const struct cells *b
 	}
 }
 
-static bool same_row(const struct row *r, enum row_key by, const struct fi_cell_key *key)
+/* ---- snapshots ------------------------------------------------------------ */
+
+void snapshot_clear(struct snapshot *s)
 {
-	switch (by) {
-	case ROWS_BY_DEV:
-		return r->dev == key->dev;
-	case ROWS_BY_OP:
-		return r->op == key->op;
-	default:
-		return r->dev == key->dev && r->ino == key->ino;
-	}
+	struct snapshot kept = {
+		.cells = { s->cells.cell, 0, s->cells.size },
+		.open = s->open, .server = s->server, .hists = s->hists,
+	};
+
+	*s = kept;
+	if (s->hists)
+		memset(s->hists, 0, FI_HISTS * sizeof(*s->hists));
 }
 
-static struct row *row_add(struct rows *rows, enum row_key by, const struct cell *c)
+void snapshot_free(struct snapshot *s)
+{
+	free(s->cells.cell);
+	free(s->open);
+	free(s->server);
+	free(s->hists);
+	*s = (struct snapshot){ 0 };
+}
+
+static void *copy_of(const void *from, size_t size)
+{
+	return size ? memcpy(xrealloc(NULL, size), from, size) : NULL;
+}
+
+void snapshot_copy(struct snapshot *to, const struct snapshot *from)
+{
+	snapshot_free(to);
+	*to = *from;
+	to->cells.cell = copy_of(from->cells.cell, from->cells.n * sizeof(*from->cells.cell));
+	to->cells.size = from->cells.n;
+	to->open = copy_of(from->open, from->nr_open * sizeof(*from->open));
+	to->server = copy_of(from->server, from->nr_servers * sizeof(*from->server));
+	to->hists = copy_of(from->hists, from->hists ? FI_HISTS * sizeof(*from->hists) : 0);
+}
+
+void snapshot_add_open(struct snapshot *s, const struct fi_open *o)
+{
+	s->open = xrealloc(s->open, (s->nr_open + 1) * sizeof(*s->open));
+	s->open[s->nr_open++] = *o;
+}
+
+void snapshot_add_server(struct snapshot *s, const struct server *v)
+{
+	s->server = xrealloc(s->server, (s->nr_servers + 1) * sizeof(*s->server));
+	s->server[s->nr_servers++] = *v;
+}
+
+static int open_cmp(const void *pa, const void *pb)
+{
+	const struct fi_open *a = pa, *b = pb;
+
+	COMPARE(a, b, start_ns);
+	COMPARE(a, b, tid);
+	return 0;
+}
+
+static int server_cmp(const void *pa, const void *pb)
+{
+	const struct server *a = pa, *b = pb;
+
+	COMPARE(a, b, key.dev);
+	COMPARE(a, b, key.pid);
+	COMPARE(a, b, key.tid);
+	return 0;
+}
+
+void snapshot_sort(struct snapshot *s)
+{
+	cells_sort(&s->cells);
+	if (s->nr_open)
+		qsort(s->open, s->nr_open, sizeof(*s->open), open_cmp);
+	if (s->nr_servers)
+		qsort(s->server, s->nr_servers, sizeof(*s->server), server_cmp);
+}
+
+/* ---- rows ----------------------------------------------------------------- */
+
+/* Only the parts of a key that rows are made by. */
+static struct fi_cell_key reduce(const struct fi_cell_key *key, unsigned int by)
+{
+	struct fi_cell_key k = { 0 };
+
+	if (by & BY_MOUNT)
+		k.dev = key->dev;
+	if (by & BY_FILE) {
+		k.ino = key->ino;
+		k.flags |= key->flags & FI_KEY_OTHER_FILE;
+	}
+	if (by & (BY_PROCESS | BY_THREAD)) {
+		k.pid = key->pid;
+		k.flags |= key->flags & FI_KEY_OTHER_TASK;
+	}
+	if (by & BY_THREAD)
+		k.tid = key->tid;
+	if (by & BY_OP)
+		k.op = key->op;
+	if (by & BY_TYPE)
+		k.type = key->type;
+	if (by & BY_KIND)
+		k.kind = key->kind;
+	return k;
+}
+
+bool row_matches(const struct row_match *m, const struct fi_cell_key *key)
+{
+	struct fi_cell_key want, is;
+
+	if (!m || !m->by)
+		return true;
+	want = reduce(&m->key, m->by);
+	is = reduce(key, m->by);
+	return !cell_key_cmp(&want, &is);
+}
+
+/* A cell or an open operation that goes into a row. */
+struct part {
+	struct fi_cell_key key;		/* of the row */
+	const struct cell *cell;	/* NULL: an open operation */
+	const struct cell *before;
+	__u8 kind;
+};
+
+struct parts {
+	struct part *part;
+	size_t n;
+};
+
+static void parts_make(struct parts *parts, unsigned int by, const struct row_match *match,
+		       const struct snapshot *now, const struct snapshot *before, bool idle)
+{
+	parts->part = xcalloc(now->cells.n + now->nr_open + 1, sizeof(*parts->part));
+	for (size_t i = 0; i < now->cells.n; i++) {
+		const struct cell *c = &now->cells.cell[i];
+		const struct cell *old = cells_find(&before->cells, &c->key);
+
+		if (c->key.kind >= FI_KINDS || !row_matches(match, &c->key) ||
+		    (!idle && c->v.done == (old ? old->v.done : 0)))
+			continue;
+		parts->part[parts->n++] = (struct part){
+			reduce(&c->key, by), c, old, c->key.kind };
+	}
+	for (size_t i = 0; i < now->nr_open; i++) {
+		const struct fi_open *o = &now->open[i];
+		struct fi_cell_key key = { .dev = o->dev, .kind = o->kind, .op = o->op,
+			.type = FI_TYPE_BAD, .ino = o->ino, .pid = o->pid, .tid = o->tid };
+
+		if (row_matches(match, &key))
+			parts->part[parts->n++] = (struct part){
+				.key = reduce(&key, by), .kind = o->kind };
+	}
+	qsort(parts->part, parts->n, sizeof(*parts->part), key_cmp);
+}
+
+static struct row *row_add(struct rows *rows, const struct fi_cell_key *key)
 {
 	struct row *r;
 
@@ -122,82 +266,92 @@ static struct row *row_add(struct rows *rows, enum row_key by, const struct cell
 	}
 	r = &rows->row[rows->n++];
 	memset(r, 0, sizeof(*r));
-	if (by == ROWS_BY_OP) {
-		r->op = c->key.op;
-		snprintf(r->name, sizeof(r->name), "%s", op_name[r->op % FI_OPS]);
-		return r;
-	}
-	r->dev = c->key.dev;
-	r->ino = c->key.ino;
+	r->key = *key;
 	return r;
 }
 
-/* Cells are sorted, so the row of a cell is the last one, except by operation. */
-static struct row *row_of(struct rows *rows, enum row_key by, const struct cell *c)
+static void row_take(struct row *r, const struct part *p)
 {
-	for (size_t i = rows->n; i > 0; i--) {
-		if (same_row(&rows->row[i - 1], by, &c->key))
-			return &rows->row[i - 1];
-		if (by != ROWS_BY_OP)
-			break;
+	struct fi_cell diff;
+
+	if (!p->cell) {
+		r->in_flight++;
+	} else if (p->before) {
+		cell_diff(&diff, &p->cell->v, &p->before->v);
+		cell_merge(&r->kind[p->kind], &diff);
+	} else {
+		cell_merge(&r->kind[p->kind], &p->cell->v);
 	}
-	return row_add(rows, by, c);
 }
 
-static void name_file(struct row *r)
+void rows_make(struct rows *rows, unsigned int by, const struct row_match *match,
+	       const struct snapshot *now, const struct snapshot *before, bool idle)
 {
-	for (int k = 0; k < FI_KINDS && !r->name[0]; k++) {
-		snprintf(r->name, sizeof(r->name), "%.*s", FI_NAME_LEN, r->kind[k].name);
-		if (r->kind[k].nodeid)
-			r->nodeid = r->kind[k].nodeid;
-	}
-	if (!r->ino)
-		snprintf(r->name, sizeof(r->name), "(other files)");
-	else if (!r->name[0])
-		snprintf(r->name, sizeof(r->name), "#%llu", (unsigned long long)r->ino);
-}
-
-static bool is_idle(const struct row *r)
-{
-	for (int k = 0; k < FI_KINDS; k++)
-		if (r->kind[k].begun || r->kind[k].done || r->kind[k].abandoned)
-			return false;
-	return !r->in_flight;
-}
-
-void rows_make(struct rows *rows, enum row_key by, const struct cells *now,
-	       const struct cells *before, bool idle)
-{
-	struct cells diff = { 0 };
-	size_t kept = 0;
+	struct parts parts = { 0 };
+	struct row *r = NULL;
 
 	rows->n = 0;
-	cells_diff(&diff, now, before);
-	for (size_t i = 0; i < diff.n; i++) {
-		const struct cell *c = &diff.cell[i];
-		const struct fi_cell *total = &now->cell[i].v;
-		struct row *r = row_of(rows, by, c);
+	parts_make(&parts, by, match, now, before, idle);
+	for (size_t i = 0; i < parts.n; i++) {
+		const struct part *p = &parts.part[i];
 
-		if (c->key.kind >= FI_KINDS)
-			continue;
-		cell_merge(&r->kind[c->key.kind], &c->v);
-		r->in_flight += total->begun - total->timed - total->abandoned;
+		if (!r || cell_key_cmp(&r->key, &p->key))
+			r = row_add(rows, &p->key);
+		row_take(r, p);
 	}
-	for (size_t i = 0; i < rows->n; i++) {
-		if (!idle && is_idle(&rows->row[i]))
-			continue;
-		if (by == ROWS_BY_FILE)
-			name_file(&rows->row[i]);
-		if (kept != i)
-			rows->row[kept] = rows->row[i];
-		kept++;
-	}
-	rows->n = kept;
-	free(diff.cell);
+	free(parts.part);
 }
 
 void rows_free(struct rows *rows)
 {
 	free(rows->row);
 	*rows = (struct rows){ 0 };
+}
+
+static char *task_name(char *buf, size_t size, const struct catalog *c, __u32 tid,
+		       const char *what)
+{
+	const struct task *t = catalog_task(c, tid);
+	const char *comm = !t ? "" : *what == 'p' ? t->process : t->comm;
+
+	if (*comm)
+		snprintf(buf, size, "%s", comm);
+	else
+		snprintf(buf, size, "%s %u", what, tid);
+	return buf;
+}
+
+/* A process has the name of its leader, which any of its threads may tell. */
+static char *process_name(char *buf, size_t size, const struct catalog *c, __u32 pid)
+{
+	return task_name(buf, size, c, pid, "pid");
+}
+
+char *row_name(char *buf, size_t size, const struct catalog *c, unsigned int by,
+	       const struct fi_cell_key *key)
+{
+	const char *s = NULL;
+
+	if (by & BY_TYPE)
+		s = key->type < FI_TYPES ? type_name[key->type] : "(none)";
+	else if (by & BY_OP)
+		s = op_name[key->op % FI_OPS];
+	else if (by & BY_KIND)
+		s = kind_name[key->kind % FI_KINDS];
+	else if (by & (BY_THREAD | BY_PROCESS) && key->flags & FI_KEY_OTHER_TASK)
+		s = "(other tasks)";
+	else if (by & BY_THREAD)
+		return task_name(buf, size, c, key->tid, "tid");
+	else if (by & BY_PROCESS)
+		return process_name(buf, size, c, key->pid);
+	else if (by & BY_FILE && key->flags & FI_KEY_OTHER_FILE)
+		s = "(other files)";
+	else if (by & BY_FILE)
+		return catalog_file_name(c, key->dev, key->ino, buf, size);
+	else if (by & BY_MOUNT)
+		return catalog_mount_name(c, key->dev, buf, size);
+	else
+		s = "(all)";
+	snprintf(buf, size, "%s", s);
+	return buf;
 }

@@ -4,10 +4,11 @@
 
 #include "names.h"
 
-const char *const kind_name[FI_KINDS] = {
+const char *const kind_name[FI_RECORD_KINDS] = {
 	[FI_BEGIN] = "begin",
 	[FI_END] = "end",
 	[FI_IOEND] = "ioend",
+	[FI_REFUSED] = "refused",
 };
 
 const char *const op_name[FI_OPS] = {
@@ -15,6 +16,8 @@ const char *const op_name[FI_OPS] = {
 	[FI_READ_DIRECT] = "read-direct",
 	[FI_WRITE] = "write",
 	[FI_WRITE_DIRECT] = "write-direct",
+	[FI_APPEND] = "append",
+	[FI_APPEND_DIRECT] = "append-direct",
 	[FI_ZERO] = "zero",
 	[FI_FAULT] = "fault",
 	[FI_UNSHARE] = "unshare",

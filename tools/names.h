@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include "fuseiomap.h"
 
-extern const char *const kind_name[FI_KINDS];
+extern const char *const kind_name[FI_RECORD_KINDS];
 extern const char *const op_name[FI_OPS];
 extern const char *const type_name[FI_TYPES];
 extern const char *const phase_name[FI_PHASES];

@@ -4,12 +4,15 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "error.h"
 #include "names.h"
 #include "opts.h"
 #include "text.h"
 #include "version.h"
+
+/* ---- what is typed ------------------------------------------------------- */
 
 int parse_u64(const char *s, __u64 *v)
 {
@@ -23,173 +26,440 @@ int parse_u64(const char *s, __u64 *v)
 	return errno || *end ? -EINVAL : 0;
 }
 
-int parse_duration(const char *s, __u64 *ns)
+struct scale {
+	const char *name;
+	double factor;
+};
+
+/* A decimal number and one of the units; the last unit has no name. */
+static int parse_scaled(const char *s, const struct scale *units, __u64 *to)
 {
-	static const struct {
-		const char *name;
-		double ns;
-	} units[] = {
-		{ "", 1e9 }, { "ns", 1 }, { "us", 1e3 }, { "ms", 1e6 }, { "s", 1e9 },
-		{ "m", 60e9 }, { "h", 3600e9 },
-	};
 	char *end;
 	double v;
 
 	if (*s < '0' || *s > '9' || s[1] == 'x' || s[1] == 'X')
 		return -EINVAL;
 	v = strtod(s, &end);
-	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
-		if (strcmp(end, units[i].name))
+	for (; units->name; units++) {
+		if (strcmp(end, units->name))
 			continue;
-		v = round(v * units[i].ns);
+		v = round(v * units->factor);
 		if (!(v < 1e18))
 			return -EINVAL;
-		*ns = v;
+		*to = v;
 		return 0;
 	}
 	return -EINVAL;
 }
 
-int parse_ops(const char *s, __u32 *ops)
+int parse_duration(const char *s, __u64 *ns)
 {
-	*ops = 0;
+	static const struct scale units[] = {
+		{ "", 1e9 }, { "ns", 1 }, { "us", 1e3 }, { "ms", 1e6 }, { "s", 1e9 },
+		{ "m", 60e9 }, { "h", 3600e9 }, { NULL },
+	};
+
+	return parse_scaled(s, units, ns);
+}
+
+int parse_size(const char *s, __u64 *bytes)
+{
+	static const struct scale units[] = {
+		{ "", 1 }, { "B", 1 }, { "K", 1 << 10 }, { "KiB", 1 << 10 },
+		{ "M", 1 << 20 }, { "MiB", 1 << 20 }, { "G", 1 << 30 }, { "GiB", 1 << 30 },
+		{ NULL },
+	};
+
+	return parse_scaled(s, units, bytes);
+}
+
+/* Calls fn with each part of a list with commas; stops at the first error. */
+static int for_each_part(const char *s, int (*fn)(void *ctx, const char *part), void *ctx)
+{
+	char part[128];
+
 	for (;;) {
 		size_t len = strcspn(s, ",");
-		int op = name_index(op_name, FI_OPS, s, len);
 
-		if (op < 0)
+		if (!len || len >= sizeof(part))
 			return -EINVAL;
-		*ops |= 1U << op;
+		memcpy(part, s, len);
+		part[len] = '\0';
+		if (fn(ctx, part))
+			return -EINVAL;
 		if (!s[len])
 			return 0;
 		s += len + 1;
 	}
 }
 
-/* ---- one setter per option ----------------------------------------------- */
+struct word_mask {
+	const char *const *words;
+	size_t n;
+	__u32 mask;
+};
 
-static int set_pid(struct opts *o, const char *arg)
+static int add_word(void *ctx, const char *part)
 {
-	__u64 v;
+	struct word_mask *m = ctx;
+	int i = name_index(m->words, m->n, part, strlen(part));
 
-	if (parse_u64(arg, &v) || !v || v > 0x7fffffff)
+	if (i < 0)
 		return -EINVAL;
-	o->pid = v;
+	m->mask |= 1U << i;
 	return 0;
 }
 
-static int set_connection(struct opts *o, const char *arg)
+static int parse_words(const char *s, const char *const *words, size_t n, __u32 *mask)
+{
+	struct word_mask m = { words, n };
+	int err = for_each_part(s, add_word, &m);
+
+	*mask = m.mask;
+	return err;
+}
+
+int parse_ops(const char *s, __u32 *ops)
+{
+	return parse_words(s, op_name, FI_OPS, ops);
+}
+
+/* ---- setters ------------------------------------------------------------- */
+
+static void *member(struct opts *o, const struct opt *opt)
+{
+	return (char *)o + opt->offset;
+}
+
+static int set_flag(struct opts *o, const struct opt *opt, const char *arg)
+{
+	*(bool *)member(o, opt) = true;
+	return 0;
+}
+
+static int set_string(struct opts *o, const struct opt *opt, const char *arg)
+{
+	*(const char **)member(o, opt) = arg;
+	return *arg ? 0 : -EINVAL;
+}
+
+static int set_u32(struct opts *o, const struct opt *opt, const char *arg)
 {
 	__u64 v;
 
 	if (parse_u64(arg, &v) || !v || v > 0xffffffff)
 		return -EINVAL;
-	o->connection = v;
+	*(__u32 *)member(o, opt) = v;
 	return 0;
 }
 
-static int set_mount(struct opts *o, const char *arg)
+static int set_u64(struct opts *o, const struct opt *opt, const char *arg)
 {
-	o->mount = arg;
+	__u64 *to = member(o, opt);
+
+	return parse_u64(arg, to) || !*to ? -EINVAL : 0;
+}
+
+static int set_task(struct opts *o, const struct opt *opt, const char *arg)
+{
+	__u32 *to = member(o, opt);
+
+	return set_u32(o, opt, arg) || *to > 0x7fffffff ? -EINVAL : 0;
+}
+
+/* The kernel keeps as much of a name and cuts the rest: such a name never matches. */
+static int set_comm(struct opts *o, const struct opt *opt, const char *arg)
+{
+	return strlen(arg) >= FI_COMM_LEN ? -EINVAL : set_string(o, opt, arg);
+}
+
+static int set_time(struct opts *o, const struct opt *opt, const char *arg)
+{
+	__u64 *to = member(o, opt);
+
+	return parse_duration(arg, to) || !*to ? -EINVAL : 0;
+}
+
+static int set_mask(struct opts *o, const struct opt *opt, const char *arg)
+{
+	return parse_words(arg, opt->words, opt->nr_words, member(o, opt));
+}
+
+/* An enum, by the position of its word. */
+static int set_word(struct opts *o, const struct opt *opt, const char *arg)
+{
+	int i = name_index(opt->words, opt->nr_words, arg, strlen(arg));
+
+	if (i < 0)
+		return -EINVAL;
+	*(unsigned int *)member(o, opt) = i;
+	return 0;
+}
+
+static int set_unit(struct opts *o, const struct opt *opt, const char *arg)
+{
+	static const __u64 ns[] = { 1, 1000, 1000000, 1000000000 };
+	int i = name_index(opt->words, opt->nr_words, arg, strlen(arg));
+
+	if (i < 0)
+		return -EINVAL;
+	o->unit_ns = ns[i];
+	return 0;
+}
+
+/* "phase" is no part of a key, but a table of its own. */
+static int set_by(struct opts *o, const struct opt *opt, const char *arg)
+{
+	__u32 mask, phase = 1U << (opt->nr_words - 1);
+
+	if (parse_words(arg, opt->words, opt->nr_words, &mask))
+		return -EINVAL;
+	o->by_phase = mask & phase;
+	o->by = mask & ~phase;
+	return 0;
+}
+
+static int add_percentile(void *ctx, const char *part)
+{
+	struct opts *o = ctx;
+	unsigned int at = o->nr_pct;
+	char *end;
+	double v;
+
+	if (*part < '0' || *part > '9' || part[1] == 'x' || part[1] == 'X')
+		return -EINVAL;
+	v = strtod(part, &end);
+	if (*end || !(v <= 100))
+		return -EINVAL;
+	while (at && o->pct[at - 1] > v)
+		at--;
+	if (at && o->pct[at - 1] == v)
+		return 0;
+	if (o->nr_pct == PCT_MAX)
+		return -EINVAL;
+	memmove(&o->pct[at + 1], &o->pct[at], (o->nr_pct - at) * sizeof(o->pct[0]));
+	o->pct[at] = v;
+	o->nr_pct++;
+	return 0;
+}
+
+static int set_pct(struct opts *o, const struct opt *opt, const char *arg)
+{
+	o->nr_pct = 0;
+	return for_each_part(arg, add_percentile, o);
+}
+
+/* A number alone could be either, so it is neither. */
+static int add_keep(void *ctx, const char *part)
+{
+	struct opts *o = ctx;
+	__u64 v;
+
+	if (!parse_u64(part, &v))
+		return -EINVAL;
+	if (!parse_duration(part, &v)) {
+		o->keep_ns = v;
+		return v ? 0 : -EINVAL;
+	}
+	if (parse_size(part, &v) || !v)
+		return -EINVAL;
+	o->keep_bytes = v;
+	return 0;
+}
+
+static int set_keep(struct opts *o, const struct opt *opt, const char *arg)
+{
+	return for_each_part(arg, add_keep, o);
+}
+
+static const char *const on_words[] = { "latency>TIME", "short", "error", "refused" };
+
+static int add_trigger(void *ctx, const char *part)
+{
+	struct opts *o = ctx;
+	int i;
+
+	if (!strncmp(part, "latency>", 8)) {
+		o->on |= ON_LATENCY;
+		return parse_duration(part + 8, &o->on_latency_ns) || !o->on_latency_ns ?
+		       -EINVAL : 0;
+	}
+	i = name_index(on_words, sizeof(on_words) / sizeof(on_words[0]), part, strlen(part));
+	if (i <= 0)
+		return -EINVAL;
+	o->on |= 1U << i;
+	return 0;
+}
+
+static int set_on(struct opts *o, const struct opt *opt, const char *arg)
+{
+	return for_each_part(arg, add_trigger, o);
+}
+
+/* What it means is the command's to say. */
+static int add_fail_if(struct opts *o, const struct opt *opt, const char *arg)
+{
+	o->fail_if = xrealloc(o->fail_if, (o->nr_fail_if + 1) * sizeof(*o->fail_if));
+	o->fail_if[o->nr_fail_if++] = arg;
 	return *arg ? 0 : -EINVAL;
 }
 
-static int set_op(struct opts *o, const char *arg)
-{
-	return parse_ops(arg, &o->ops);
-}
-
-static int set_latency(struct opts *o, const char *arg)
-{
-	return parse_duration(arg, &o->min_lat_ns);
-}
-
-static int set_json(struct opts *o, const char *arg)
-{
-	o->json = true;
-	return 0;
-}
-
-static int set_output(struct opts *o, const char *arg)
-{
-	o->output = arg;
-	return *arg ? 0 : -EINVAL;
-}
-
-static int set_duration(struct opts *o, const char *arg)
-{
-	return parse_duration(arg, &o->duration_ns) || !o->duration_ns ? -EINVAL : 0;
-}
-
-static int set_batch(struct opts *o, const char *arg)
-{
-	o->batch = true;
-	return 0;
-}
-
-static int set_sort(struct opts *o, const char *arg)
-{
-	o->sort = arg;
-	return *arg ? 0 : -EINVAL;
-}
-
-static int set_verbose(struct opts *o, const char *arg)
-{
-	o->verbose = true;
-	return 0;
-}
-
-static int show_version(struct opts *o, const char *arg)
+static int show_version(struct opts *o, const struct opt *opt, const char *arg)
 {
 	puts("fuseiomap " FUSEIOMAP_VERSION);
 	exit(FI_OK);
 }
 
-static int set_quiet(struct opts *o, const char *arg)
-{
-	o->quiet = true;
-	return 0;
-}
-
 /* ---- the table ----------------------------------------------------------- */
 
-#define KEY_OP		0x100
-#define KEY_LATENCY	0x101
-#define KEY_SORT	0x102
-#define KEY_HELP	0x103
-
-static const struct opt {
-	struct argp_option argp;
-	unsigned int bit;	/* 0: every command takes it */
-	int (*set)(struct opts *o, const char *arg);
-} options[] = {
-	{ { "pid", 'p', "PID", 0, "only operations that wait in this process" },
-	  OPT_PID, set_pid },
-	{ { "mount", 'm', "MOUNT", 0, "only this mount point" }, OPT_MOUNT, set_mount },
-	{ { "connection", 'C', "NUMBER", 0,
-	    "only this connection, as in /sys/fs/fuse/connections" },
-	  OPT_MOUNT, set_connection },
-	{ { "op", KEY_OP, "OP[,OP...]", 0,
-	    "only these operations: read, read-direct, write, write-direct, zero, fault, unshare, report, writeback" },
-	  OPT_OP, set_op },
-	{ { "min-latency", KEY_LATENCY, "TIME", 0,
-	    "only operations that took as long (ns, us, ms, s)" },
-	  OPT_LATENCY, set_latency },
-	{ { "json", 'j', NULL, 0, "JSON lines" }, OPT_JSON, set_json },
-	{ { "output", 'o', "FILE", 0, "write to FILE instead of stdout" },
-	  OPT_OUTPUT, set_output },
-	{ { "duration", 'd', "TIME", 0, "stop after this time (ms, s, m, h)" },
-	  OPT_DURATION, set_duration },
-	{ { "batch", 'b', NULL, 0, "frames as plain text, no keys" }, OPT_BATCH, set_batch },
-	{ { "sort", KEY_SORT, "COLUMN", 0, "sort by this column" }, OPT_SORT, set_sort },
-	{ { "quiet", 'q', NULL, 0, "no `ready' and no ledger on stderr" },
-	  OPT_QUIET, set_quiet },
-	{ { "verbose", 'v', NULL, 0, "show what libbpf says" }, 0, set_verbose },
-	{ { "help", KEY_HELP, NULL, 0, "show this" }, 0, NULL },
-	{ { "version", 'V', NULL, 0, "show the version" }, 0, show_version },
+const char *const opt_group_title[OPT_GROUPS] = {
+	[GROUP_FILTER] = "Filters",
+	[GROUP_WINDOW] = "Window",
+	[GROUP_VIEW] = "View",
+	[GROUP_RECORDER] = "Flight recorder",
+	[GROUP_OUTPUT] = "Output",
+	[GROUP_SOURCE] = "Source",
+	[GROUP_OTHER] = "Other",
 };
 
-#define NR_OPTIONS (sizeof(options) / sizeof(options[0]))
+static const char *const backend_words[] = { "auto", "bpf", "ftrace" };
+static const char *const color_words[] = { "auto", "always", "never" };
+static const char *const time_words[] = { "relative", "wall", "monotonic" };
+static const char *const unit_words[] = { "ns", "us", "ms", "s" };
+/* In the order of enum row_by. */
+static const char *const by_words[] = {
+	"mount", "file", "process", "thread", "op", "type", "kind", "phase",
+};
+
+#define KEY_HELP	'h'
+#define WORDS(w)	VALUE_WORDS, w, sizeof(w) / sizeof(w[0])
+#define TO(m)		.offset = offsetof(struct opts, m)
+
+/* Keys from 0x100 on have no letter; that they differ is all that matters. */
+const struct opt options[] = {
+	{ "mount", 'm', "MOUNT", "only this mount point",
+	  OPT_FILTER, GROUP_FILTER, VALUE_DIR, .set = set_string, TO(mount) },
+	{ "connection", 'C', "NUMBER", "only this connection, as in /sys/fs/fuse/connections",
+	  OPT_FILTER, GROUP_FILTER, .set = set_u32, TO(connection) },
+	{ "inode", 0x100, "NUMBER", "only the file with this inode number",
+	  OPT_FILTER, GROUP_FILTER, .set = set_u64, TO(inode) },
+	{ "pid", 'p', "PID", "only operations of this process",
+	  OPT_FILTER, GROUP_FILTER, VALUE_PID, .set = set_task, TO(pid) },
+	{ "tid", 't', "TID", "only operations of this thread",
+	  OPT_FILTER, GROUP_FILTER, VALUE_PID, .set = set_task, TO(tid) },
+	{ "comm", 'n', "NAME", "only operations of threads with this name (at most 15 bytes)",
+	  OPT_FILTER, GROUP_FILTER, .set = set_comm, TO(comm) },
+	{ "cgroup", 'g', "PATH",
+	  "only operations of tasks in this cgroup or below; PATH is relative to /sys/fs/cgroup",
+	  OPT_FILTER, GROUP_FILTER, VALUE_DIR, .set = set_string, TO(cgroup) },
+	{ "op", 0x101, "OP[,OP...]", "only these operations",
+	  OPT_FILTER, GROUP_FILTER, VALUE_WORDS, op_name, FI_OPS, set_mask, TO(ops) },
+	{ "kind", 0x102, "KIND[,KIND...]", "only these parts of an operation",
+	  OPT_FILTER, GROUP_FILTER, VALUE_WORDS, kind_name, FI_RECORD_KINDS, set_mask, TO(kinds) },
+	{ "type", 0x103, "TYPE[,TYPE...]", "only operations that used mappings of these types",
+	  OPT_FILTER, GROUP_FILTER, VALUE_WORDS, type_name, FI_TYPES, set_mask, TO(types) },
+	{ "min-latency", 0x104, "TIME", "only operations that took at least as long",
+	  OPT_FILTER, GROUP_FILTER, .set = set_time, TO(min_lat_ns) },
+	{ "errors", 0x105, NULL, "only operations that ended with an error",
+	  OPT_FILTER, GROUP_FILTER, .set = set_flag, TO(errors) },
+	{ "short", 0x106, NULL, "only ends that wrote less than was asked for",
+	  OPT_FILTER, GROUP_FILTER, .set = set_flag, TO(shorts) },
+
+	{ "duration", 'd', "TIME", "stop after this time",
+	  OPT_DURATION, GROUP_WINDOW, .set = set_time, TO(duration_ns) },
+
+	{ "batch", 'b', NULL, "frames as plain text, no keys",
+	  OPT_BATCH, GROUP_VIEW, .set = set_flag, TO(batch) },
+	{ "view", 0x107, "VIEW", "begin with this view; in batch mode, show only this one",
+	  OPT_TABLE, GROUP_VIEW, VALUE_VIEW, .set = set_string, TO(view) },
+	{ "columns", 0x108, "LIST", "show these columns; +NAME adds one, -NAME takes one away",
+	  OPT_TABLE, GROUP_VIEW, VALUE_COLUMN, .set = set_string, TO(columns) },
+	{ "sort", 0x109, "COLUMN", "sort by this column",
+	  OPT_TABLE, GROUP_VIEW, VALUE_COLUMN, .set = set_string, TO(sort) },
+	{ "reverse", 'r', NULL, "smallest first",
+	  OPT_TABLE, GROUP_VIEW, .set = set_flag, TO(reverse) },
+	{ "search", 0x10a, "TEXT", "only rows whose name contains this",
+	  OPT_TABLE, GROUP_VIEW, .set = set_string, TO(search) },
+	{ "by", 0x10b, "PART[,PART...]", "what to tell apart",
+	  OPT_BY, GROUP_VIEW, WORDS(by_words), set_by },
+	{ "pct", 0x10c, "P[,P...]", "percentiles to show (default: 50,90,99,99.9)",
+	  OPT_PCT, GROUP_VIEW, .set = set_pct },
+	{ "stacks", 0x10d, NULL, "kernel stacks, folded for flame graphs",
+	  OPT_STACKS, GROUP_VIEW, .set = set_flag, TO(stacks) },
+	{ "user-stacks", 0x10e, NULL, "with the stack of the program, too",
+	  OPT_STACKS, GROUP_VIEW, .set = set_flag, TO(user_stacks) },
+	{ "older-than", 0x10f, "TIME", "only what has been waiting for as long",
+	  OPT_WATCH, GROUP_VIEW, .set = set_time, TO(older_ns) },
+	{ "watch", 'w', NULL, "look again each interval until a signal",
+	  OPT_WATCH, GROUP_VIEW, .set = set_flag, TO(watch) },
+	{ "fail-if", 0x110, "METRIC{+|-}CHANGE",
+	  "exit with 1 if the metric changes by more; may be given several times",
+	  OPT_DIFF, GROUP_VIEW, .set = add_fail_if },
+
+	{ "keep", 0x111, "TIME|SIZE", "keep only as much, in memory, until something triggers",
+	  OPT_FLIGHT, GROUP_RECORDER, .set = set_keep },
+	{ "on", 0x112, "TRIGGER[,TRIGGER...]", "save what is kept when this happens; SIGUSR2 always does",
+	  OPT_FLIGHT, GROUP_RECORDER, WORDS(on_words), set_on },
+	{ "after", 0x113, "TIME", "go on for as long after a trigger, then save",
+	  OPT_FLIGHT, GROUP_RECORDER, .set = set_time, TO(after_ns) },
+
+	{ "json", 'j', NULL, "JSON lines; `fuseiomap schema' describes them",
+	  OPT_JSON, GROUP_OUTPUT, .set = set_flag, TO(json) },
+	{ "csv", 0x114, NULL, "comma-separated values, with a head",
+	  OPT_CSV, GROUP_OUTPUT, .set = set_flag, TO(csv) },
+	{ "output", 'o', "FILE", "write to FILE instead of stdout",
+	  OPT_OUTPUT, GROUP_OUTPUT, VALUE_FILE, .set = set_string, TO(output) },
+	{ "output", 'o', "FILE", "where the recording goes",
+	  OPT_RECORD, GROUP_OUTPUT, VALUE_FILE, .set = set_string, TO(save) },
+	{ "hgrm", 0x115, "DIR", "also write each histogram to DIR as an HdrHistogram .hgrm file",
+	  OPT_HGRM, GROUP_OUTPUT, VALUE_DIR, .set = set_string, TO(hgrm) },
+	{ "save", 0x116, "FILE", "also record the run to FILE",
+	  OPT_SAVE, GROUP_OUTPUT, VALUE_FILE, .set = set_string, TO(save) },
+	{ "unit", 'u', "UNIT", "show all times in this unit",
+	  OPT_UNITS, GROUP_OUTPUT, WORDS(unit_words), set_unit },
+	{ "timestamps", 'T', "CLOCK",
+	  "show points in time since the start, as wall clock time, or on CLOCK_MONOTONIC",
+	  OPT_UNITS, GROUP_OUTPUT, WORDS(time_words), set_word, TO(timestamps) },
+	{ "color", 0x117, "WHEN", "use colour; auto: on a terminal, unless NO_COLOR is set",
+	  OPT_COLOR, GROUP_OUTPUT, WORDS(color_words), set_word, TO(color) },
+	{ "strict", 0x118, NULL, "exit with 5 if anything was lost",
+	  OPT_QUIET, GROUP_OUTPUT, .set = set_flag, TO(strict) },
+	{ "quiet", 'q', NULL, "no `ready' and no ledger on stderr",
+	  OPT_QUIET, GROUP_OUTPUT, .set = set_flag, TO(quiet) },
+
+	{ "input", 'i', "FILE", "read this recording, or a trace.dat of trace-cmd",
+	  OPT_SOURCE, GROUP_SOURCE, VALUE_FILE, .set = set_string, TO(input) },
+	{ "backend", 0x119, "BACKEND", "how to get at the events; auto: bpf where it works",
+	  OPT_SOURCE, GROUP_SOURCE, WORDS(backend_words), set_word, TO(backend) },
+	{ "no-done", 0x11a, NULL, "use only the events that upstream's series has, too",
+	  OPT_SOURCE, GROUP_SOURCE, .set = set_flag, TO(no_done) },
+	{ "cells", 0x11b, "NUMBER", "count at most as many combinations apart, the rest as \"other\"",
+	  OPT_CELLS, GROUP_SOURCE, .set = set_u32, TO(max_cells) },
+
+	{ "verbose", 'v', NULL, "say more on stderr, also what libraries say",
+	  0, GROUP_OTHER, .set = set_flag, TO(verbose) },
+	{ "help", KEY_HELP, NULL, "show this", 0, GROUP_OTHER },
+	{ "version", 'V', NULL, "show the version", 0, GROUP_OTHER, .set = show_version },
+};
+
+const size_t nr_options = sizeof(options) / sizeof(options[0]);
+
+bool command_takes(const struct command *c, const struct opt *opt)
+{
+	return !opt->bit || (opt->bit & c->takes);
+}
+
+char *command_args(const struct command *c, char *buf, size_t size)
+{
+	snprintf(buf, size, "%s%s%s",
+		 c->takes & OPT_ARGS ? c->args :
+		 c->takes & OPT_INTERVAL ? "[INTERVAL [COUNT]]" : "",
+		 (c->takes & (OPT_ARGS | OPT_INTERVAL)) && (c->takes & OPT_COMMAND) ? " " : "",
+		 c->takes & OPT_COMMAND ? "[-- COMMAND [ARG...]]" : "");
+	return buf;
+}
+
+/* ---- parsing ------------------------------------------------------------- */
 
 struct parse {
 	struct opts *o;
@@ -200,10 +470,10 @@ struct parse {
 	bool reported;
 };
 
-static const struct opt *find_option(int key)
+static const struct opt *find_option(const struct command *c, int key)
 {
-	for (size_t i = 0; i < NR_OPTIONS; i++)
-		if (options[i].argp.key == key)
+	for (size_t i = 0; i < nr_options; i++)
+		if (options[i].key == key && command_takes(c, &options[i]))
 			return &options[i];
 	return NULL;
 }
@@ -215,20 +485,43 @@ static error_t usage(struct parse *p, const char *what, const char *arg)
 		  what, arg, p->command->name);
 }
 
+/* With words to choose from, the words are the help. */
+static error_t bad_value(struct parse *p, const struct opt *opt, const char *arg)
+{
+	struct text t = { 0 };
+
+	p->reported = true;
+	text_printf(&t, "%s: bad value for --%s: '%s' (", p->command->name, opt->name, arg);
+	for (size_t i = 0; i < opt->nr_words; i++)
+		text_printf(&t, "%s%s", i ? ", " : "known: ", opt->words[i]);
+	if (!opt->nr_words)
+		text_printf(&t, "see: fuseiomap %s --help", p->command->name);
+	complain(FI_USAGE, "%s)", t.s);
+	text_free(&t);
+	return FI_USAGE;
+}
+
 static error_t positional(struct parse *p, const char *arg)
 {
+	struct opts *o = p->o;
 	__u64 v;
 
+	if (p->command->takes & OPT_ARGS) {
+		o->args = xrealloc(o->args, (o->nr_args + 1) * sizeof(*o->args));
+		o->args[o->nr_args++] = arg;
+		return 0;
+	}
 	if (!(p->command->takes & OPT_INTERVAL) || p->positional > 1)
 		return usage(p, "unexpected argument", arg);
 	if (p->positional++ == 0) {
 		if (parse_duration(arg, &v) || v < 1000000)
 			return usage(p, "not an interval of at least 1ms:", arg);
-		p->o->interval_ns = v;
+		o->interval_ns = v;
+		o->interval_given = true;
 	} else {
 		if (parse_u64(arg, &v) || !v)
 			return usage(p, "not a count of at least 1:", arg);
-		p->o->count = v;
+		o->count = v;
 	}
 	return 0;
 }
@@ -236,10 +529,8 @@ static error_t positional(struct parse *p, const char *arg)
 static error_t parse_one(int key, char *arg, struct argp_state *state)
 {
 	struct parse *p = state->input;
-	const struct opt *opt;
-	char what[64];
+	const struct opt *opt = find_option(p->command, key);
 
-	opt = find_option(key);
 	if (!opt && key != ARGP_KEY_ARG)
 		return ARGP_ERR_UNKNOWN;
 	p->next = state->next;
@@ -249,17 +540,7 @@ static error_t parse_one(int key, char *arg, struct argp_state *state)
 		argp_help(p->argp, stdout, ARGP_HELP_STD_HELP, state->argv[0]);
 		exit(FI_OK);
 	}
-	if (!opt->set(p->o, arg))
-		return 0;
-	snprintf(what, sizeof(what), "bad value for --%s:", opt->argp.name);
-	return usage(p, what, arg);
-}
-
-static const char *args_doc(unsigned int takes)
-{
-	if (takes & OPT_COMMAND)
-		return "[-- COMMAND [ARG...]]";
-	return takes & OPT_INTERVAL ? "[INTERVAL [COUNT]]" : "";
+	return opt->set(p->o, opt, arg) ? bad_value(p, opt, arg) : 0;
 }
 
 /*
@@ -279,23 +560,111 @@ static int split_command(struct opts *o, const struct command *command, int argc
 	return argc;
 }
 
+/* ---- what does not go together ------------------------------------------- */
+
+static bool same_file(const char *a, const char *b)
+{
+	struct stat sa, sb;
+
+	if (!a || !b)
+		return false;
+	if (!strcmp(a, b))
+		return true;
+	return !stat(a, &sa) && !stat(b, &sb) && S_ISREG(sa.st_mode) &&
+	       sa.st_dev == sb.st_dev && sa.st_ino == sb.st_ino;
+}
+
+/* The first rule that is broken is told; each says why. */
+static const char *find_conflict(const struct opts *o, const struct command *c)
+{
+	const struct {
+		bool broken;
+		const char *why;
+	} rules[] = {
+		{ o->json && o->csv, "--json and --csv exclude each other" },
+		{ (c->takes & OPT_RECORD) && o->input,
+		  "there is nothing to record in a recording: no --input" },
+		{ (c->takes & OPT_RECORD) && !o->save, "where to? -o FILE is needed" },
+		{ o->input && o->backend, "--backend is for a running kernel, --input reads a file" },
+		{ o->input && o->no_done, "--no-done is for a running kernel, --input reads a file" },
+		{ o->input && o->save, "--save is for a running kernel, --input is recorded already" },
+		{ o->input && o->command, "with --input nothing is measured, so there is no COMMAND to run" },
+		{ o->input && o->cgroup, "a recording does not say what cgroup a task was in: no --cgroup with --input" },
+		{ same_file(o->output, o->input), "--output would overwrite --input" },
+		{ same_file(o->output, o->save), "--output and --save are the same file" },
+		{ !(o->keep_ns || o->keep_bytes) && (o->on || o->after_ns),
+		  "--on and --after need --keep" },
+		{ o->command && !o->command[0], "no command after --" },
+	};
+
+	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++)
+		if (rules[i].broken)
+			return rules[i].why;
+	return NULL;
+}
+
+/* ---- all together -------------------------------------------------------- */
+
+void opts_init(struct opts *o)
+{
+	*o = (struct opts){ .interval_ns = 1000000000 };
+}
+
+/* What a word may be belongs into the help, but not into the table. */
+static const char *help_text(const struct opt *opt)
+{
+	struct text t = { 0 };
+
+	if (!opt->nr_words)
+		return opt->help;
+	text_printf(&t, "%s: ", opt->help);
+	for (size_t i = 0; i < opt->nr_words; i++)
+		text_printf(&t, "%s%s", i ? ", " : "", opt->words[i]);
+	return t.s;	/* lives as long as the program */
+}
+
+/* The options of a command under the headings of their groups. */
+static struct argp_option *argp_table(const struct command *c)
+{
+	struct argp_option *table = xcalloc(nr_options + OPT_GROUPS + 1, sizeof(*table));
+	int n = 0, group = -1;
+
+	for (size_t i = 0; i < nr_options; i++) {
+		const struct opt *o = &options[i];
+
+		if (!command_takes(c, o))
+			continue;
+		if ((int)o->group != group) {
+			group = o->group;
+			table[n++] = (struct argp_option){ .doc = opt_group_title[group],
+							   .group = group + 1 };
+		}
+		table[n++] = (struct argp_option){ o->name, o->key, o->arg, 0, help_text(o),
+						   group + 1 };
+	}
+	return table;
+}
+
 int opts_parse(struct opts *o, const struct command *command, int argc, char **argv)
 {
-	struct argp_option table[NR_OPTIONS + 1] = { 0 };
-	struct argp argp = { table, parse_one, args_doc(command->takes), command->doc };
+	struct argp_option *table = argp_table(command);
+	char args[64];
+	struct argp argp = { table, parse_one, command_args(command, args, sizeof(args)),
+			     command->doc };
 	struct parse p = { .o = o, .command = command, .argp = &argp, .next = 1 };
-	int err, n = 0;
+	const char *why;
+	int err;
 
-	for (size_t i = 0; i < NR_OPTIONS; i++)
-		if (!options[i].bit || (options[i].bit & command->takes))
-			table[n++] = options[i].argp;
 	argc = split_command(o, command, argc, argv);
-	if (o->command && !o->command[0])
-		return complain(FI_USAGE, "%s: no command after --", command->name);
 	/* argp's own messages have two lines; ours have one. */
 	err = argp_parse(&argp, argc, argv, ARGP_NO_ERRS | ARGP_NO_HELP, NULL, &p);
-	if (err && !p.reported)
-		usage(&p, "unknown option, or one that lacks its value:",
-		      p.next < argc ? argv[p.next] : "");
-	return err ? FI_USAGE : 0;
+	free(table);
+	if (err) {
+		if (!p.reported)
+			usage(&p, "unknown option, or one that lacks its value:",
+			      p.next < argc ? argv[p.next] : "");
+		return FI_USAGE;
+	}
+	why = find_conflict(o, command);
+	return why ? complain(FI_USAGE, "%s: %s", command->name, why) : 0;
 }

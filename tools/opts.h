@@ -30,13 +30,14 @@ enum {
 	OPT_HGRM	= 1 << 13,
 	OPT_STACKS	= 1 << 14,	/* --stacks, --user-stacks */
 	OPT_SAVE	= 1 << 15,	/* --save FILE */
-	OPT_RECORD	= 1 << 16,	/* -o is the recording, and has to be there */
+	OPT_RECORD	= 1 << 16,	/* -o has to be there, and is stored as `save` */
 	OPT_FLIGHT	= 1 << 17,	/* --keep, --on, --after */
 	OPT_WATCH	= 1 << 18,	/* --watch, --older-than */
 	OPT_DIFF	= 1 << 19,	/* --fail-if */
 	OPT_UNITS	= 1 << 20,	/* -u, -T */
 	OPT_ARGS	= 1 << 21,	/* files as arguments */
 	OPT_COLOR	= 1 << 22,
+	OPT_CELLS	= 1 << 23,	/* --cells */
 };
 
 enum timestamps { TIME_RELATIVE, TIME_WALL, TIME_MONOTONIC };
@@ -69,6 +70,7 @@ struct opts {
 	enum backend backend;
 	bool no_done;
 	const char *input;
+	__u32 max_cells;	/* 0: what the source thinks right */
 	/* output */
 	bool json;
 	bool csv;
@@ -127,8 +129,60 @@ struct command {
 	int (*run)(const struct opts *o);
 };
 
-/* All of them, in the order of the help; the last has no name. */
+/* All of them, in the order of the help; NULL is the end. In commands.c. */
 extern const struct command *const commands[];
+
+/* NULL if there is none. */
+const struct command *command_find(const char *name);
+
+/* ---- the options themselves, for whatever documents them ------------------ */
+
+enum opt_group {
+	GROUP_FILTER,
+	GROUP_WINDOW,
+	GROUP_VIEW,
+	GROUP_RECORDER,
+	GROUP_OUTPUT,
+	GROUP_SOURCE,
+	GROUP_OTHER,
+	OPT_GROUPS,
+};
+
+extern const char *const opt_group_title[OPT_GROUPS];
+
+/* What an option's value is, for completion. */
+enum opt_value {
+	VALUE_OTHER,
+	VALUE_WORDS,	/* one of opt->words, or several with commas */
+	VALUE_FILE,
+	VALUE_DIR,
+	VALUE_COLUMN,	/* of the command */
+	VALUE_VIEW,
+	VALUE_PID,
+};
+
+struct opt {
+	const char *name;
+	int key;		/* a letter, or from 0x100 on */
+	const char *arg;	/* NULL: takes no value */
+	const char *help;	/* one sentence without an end */
+	unsigned int bit;	/* 0: every command takes it */
+	enum opt_group group;
+	enum opt_value value;
+	const char *const *words;
+	size_t nr_words;
+	/* 0 or -EINVAL; `offset` is that of the member of struct opts it goes to. */
+	int (*set)(struct opts *o, const struct opt *opt, const char *arg);
+	size_t offset;
+};
+
+extern const struct opt options[];
+extern const size_t nr_options;
+
+bool command_takes(const struct command *c, const struct opt *opt);
+
+/* What stands behind the options in the usage, "[INTERVAL [COUNT]]"; returns buf. */
+char *command_args(const struct command *c, char *buf, size_t size);
 
 /*
  * argv[0] is shown in messages. Reports errors; returns 0 or an exit code.

@@ -7,17 +7,21 @@
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
-#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "error.h"
 #include "ledger.h"
+#include "mounts.h"
+#include "recorder.h"
 #include "session.h"
 
 /* Records come without a wake-up, so they are fetched this often. */
 #define DRAIN_MS	50
+
+/* How often a recording notes the state when the command does not ask for it. */
+#define TICK_NS		1000000000ULL
 
 static __u64 now_ns(void)
 {
@@ -52,7 +56,7 @@ static int check_command(const char *name)
 	return code;
 }
 
-static void child_main(const struct opts *o, int go_fd)
+static void child_main(const struct opts *o, int go_fd, bool own_stdout)
 {
 	char **command = o->command;
 	sigset_t none;
@@ -65,7 +69,7 @@ static void child_main(const struct opts *o, int go_fd)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_DFL);
 	/* Our stdout is data, and what the command prints is none. */
-	if (!o->output)
+	if (own_stdout)
 		dup2(STDERR_FILENO, STDOUT_FILENO);
 	execvp(command[0], command);
 	_exit(complain(errno == ENOENT ? FI_NO_COMMAND : FI_NOT_EXECUTABLE,
@@ -91,7 +95,7 @@ static int child_open(struct session *s)
 		return complain(FI_FAILED, "cannot fork: %s", strerror(errno));
 	if (!s->child) {
 		close(fd[1]);
-		child_main(s->o, fd[0]);
+		child_main(s->o, fd[0], !s->o->output && strcmp(s->command, "record"));
 	}
 	close(fd[0]);
 	s->go_fd = fd[1];
@@ -132,7 +136,7 @@ static void child_kill(struct session *s)
 static int signals_open(struct session *s)
 {
 	static const int signals[] = {
-		SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGWINCH, SIGCHLD,
+		SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGWINCH, SIGCHLD,
 	};
 	sigset_t set;
 
@@ -179,7 +183,7 @@ static int output_open(struct session *s)
 	return 0;
 }
 
-/* Filters: a mount is a connection by another name. */
+/* A mount is a connection by another name. */
 static int find_dev(struct session *s, __u32 *dev)
 {
 	const struct mount *m;
@@ -187,9 +191,11 @@ static int find_dev(struct session *s, __u32 *dev)
 	*dev = s->o->connection;
 	if (!s->o->mount)
 		return 0;
-	m = mounts_find_path(&s->mounts, s->o->mount);
+	m = mounts_find_path(s->catalog, s->o->mount);
 	if (!m)
-		return complain(FI_USAGE, "'%s' is not the mount point of a FUSE file system (see: findmnt -t fuse)",
+		return complain(FI_USAGE, s->o->input ?
+			    "'%s' is not a mount point in the recording" :
+			    "'%s' is not the mount point of a FUSE file system (see: findmnt -t fuse)",
 			    s->o->mount);
 	if (s->o->connection && s->o->connection != m->dev)
 		return complain(FI_USAGE, "-m '%s' and -C %u are different connections",
@@ -201,22 +207,108 @@ static int find_dev(struct session *s, __u32 *dev)
 static void put_header(struct session *s)
 {
 	struct json *j = &s->json;
-	struct utsname u;
 
-	uname(&u);
 	json_line(j, "header");
 	json_str(j, "schema", "fuseiomap");
 	json_u64(j, "version", 1);
 	json_str(j, "command", s->command);
-	json_str(j, "kernel", u.release);
-	json_str(j, "backend", "bpf");
+	json_str(j, "kernel", s->info->kernel);
+	json_str(j, "backend", s->info->backend);
+	json_bool(j, "upcalls_only", s->info->upstream);
 	json_str(j, "clock", "monotonic");
 	json_u64(j, "start_ns", s->start_ns);
+	json_u64(j, "start_wall_ns", s->info->start_wall_ns);
 	json_open(j, "bins", '{');
 	json_str(j, "scheme", "log-linear");
 	json_u64(j, "per_octave", FI_SUB);
 	json_close(j, '}');
 	json_put(j);
+}
+
+/* ---- source ---------------------------------------------------------------- */
+
+static void on_record(void *ctx, const struct fi_record *r)
+{
+	struct session *s = ctx;
+
+	if (s->tally)
+		tally_add(s->tally, r);
+	if (s->rec)
+		recorder_record(s->rec, r);
+	if (s->sink)
+		s->sink(s->ctx, r);
+}
+
+static void set_filters(struct fi_settings *set, const struct opts *o)
+{
+	set->pid = o->pid;
+	set->tid = o->tid;
+	set->ino = o->inode;
+	set->ops = o->ops;
+	set->kinds = o->kinds;
+	set->types = o->types;
+	set->min_lat_ns = o->min_lat_ns;
+	set->errors = o->errors;
+	set->shorts = o->shorts;
+	set->cgroup = !!o->cgroup;
+	if (o->comm)
+		strncpy(set->comm, o->comm, sizeof(set->comm) - 1);
+}
+
+/*
+ * A run that is saved is added up from its records, as its replay will be; the
+ * tables in the kernel stay empty then.
+ */
+static int source_setup(struct session *s, struct source_config *config)
+{
+	const struct fi_settings wanted = config->settings;
+	int err;
+
+	set_filters(&config->settings, s->o);
+	config->backend = s->o->backend;
+	config->input = s->o->input;
+	config->cgroup = s->o->cgroup;
+	config->no_done = s->o->no_done;
+	config->verbose = s->o->verbose;
+	config->catalog = s->catalog;
+	s->sink = config->sink;
+	s->ctx = config->ctx;
+	config->sink = on_record;
+	config->ctx = s;
+	if (s->o->save) {
+		config->settings.records = config->settings.servers = 1;
+		config->settings.cells = config->settings.hists = 0;
+	}
+	err = source_open(&s->src, config);
+	if (err)
+		return err;
+	s->info = &s->src->info;
+	if (!s->info->adds_up && (wanted.cells || wanted.hists))
+		s->tally = tally_new(&wanted);
+	return 0;
+}
+
+static int replay_open(struct session *s, struct source_config *config)
+{
+	int err = source_setup(s, config);
+
+	/* Only now the catalog has the mounts. */
+	return err ? err : find_dev(s, &s->src->config.settings.dev);
+}
+
+static int live_open(struct session *s, struct source_config *config)
+{
+	int err;
+
+	s->mounts_fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
+	mounts_read(s->catalog);
+	err = find_dev(s, &config->settings.dev);
+	if (err)
+		return err;
+	err = source_setup(s, config);
+	if (!err)
+		mounts_find_servers(s->catalog);
+	return err;
 }
 
 static int open_all(struct session *s, struct source_config *config)
@@ -227,16 +319,28 @@ static int open_all(struct session *s, struct source_config *config)
 		err = fds_open(s);
 	if (!err)
 		err = child_open(s);
-	if (err)
-		return err;
-	s->mounts_fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
-	mounts_read(&s->mounts);
-	err = find_dev(s, &config->settings.dev);
-	config->settings.pid = s->o->pid;
-	config->settings.ops = s->o->ops;
-	config->settings.min_lat_ns = s->o->min_lat_ns;
-	config->verbose = s->o->verbose;
-	return err ? err : source_open(&s->src, config);
+	if (!err)
+		err = s->o->input ? replay_open(s, config) : live_open(s, config);
+	if (!err)
+		err = source_start(s->src);
+	if (!err && s->o->save)
+		err = recorder_open(&s->rec, s->o->save, s->o, s->info,
+				    &s->src->config.settings, s->catalog);
+	return err;
+}
+
+static void close_all(struct session *s)
+{
+	if (s->out && s->out != stdout)
+		fclose(s->out);
+	source_close(s->src);
+	tally_free(s->tally);
+	catalog_free(s->catalog);
+	text_free(&s->json.text);
+	close(s->signal_fd);
+	close(s->tick_fd);
+	close(s->end_fd);
+	close(s->mounts_fd);
 }
 
 int session_open(struct session *s, const char *command, const struct opts *o,
@@ -246,23 +350,25 @@ int session_open(struct session *s, const char *command, const struct opts *o,
 
 	*s = (struct session){ .o = o, .command = command, .input_fd = -1, .go_fd = -1,
 			       .signal_fd = -1, .tick_fd = -1, .end_fd = -1,
-			       .mounts_fd = -1 };
+			       .mounts_fd = -1, .catalog = catalog_new() };
 	err = open_all(s, config);
-	if (!err)
-		err = source_start(s->src);
 	if (err) {
 		child_kill(s);
-		source_close(s->src);
-		mounts_free(&s->mounts);
+		close_all(s);
 		return err;
 	}
-	s->start_ns = now_ns();
+	s->start_ns = s->replay_ns = s->info->start_ns;
+	s->replay_base_ns = now_ns();
 	if (o->json)
 		put_header(s);
-	if (!o->quiet)
+	if (!o->quiet && !o->input)
 		fputs("ready\n", stderr);
-	if (o->duration_ns)
+	if (o->duration_ns && !o->input)
 		set_timer(s->end_fd, o->duration_ns, 0);
+	if (s->rec) {
+		s->own_ticks = true;
+		set_timer(s->tick_fd, TICK_NS, TICK_NS);
+	}
 	if (s->go_fd >= 0)
 		close(s->go_fd);
 	s->go_fd = -1;
@@ -271,6 +377,12 @@ int session_open(struct session *s, const char *command, const struct opts *o,
 
 void session_set_interval(struct session *s, __u64 interval_ns)
 {
+	s->interval_ns = interval_ns;
+	s->own_ticks = s->rec && !interval_ns;
+	if (s->info->replay)
+		return;
+	if (s->own_ticks)
+		interval_ns = TICK_NS;
 	set_timer(s->tick_fd, interval_ns, interval_ns);
 }
 
@@ -299,6 +411,10 @@ static int read_signal(struct session *s)
 	switch (info.ssi_signo) {
 	case SIGUSR1:
 		return ON_REPORT;
+	case SIGUSR2:
+		if (s->rec)
+			recorder_trigger(s->rec, "signal");
+		return -1;
 	case SIGWINCH:
 		return ON_RESIZE;
 	case SIGCHLD:
@@ -321,9 +437,31 @@ static void flush_output(struct session *s)
 		s->write_error = errno;
 }
 
-enum happening session_wait(struct session *s)
+/* A reading that only the recording wants. */
+static void own_tick(struct session *s)
 {
-	int timeout = source_fd(s->src) >= 0 ? DRAIN_MS : -1;
+	struct snapshot now = { 0 };
+
+	session_read(s, &now, ON_TICK);
+	snapshot_free(&now);
+}
+
+/* ms to sleep at most. */
+static int timeout_of(const struct session *s)
+{
+	__u64 due = s->rec ? recorder_due(s->rec) : 0, now = due ? now_ns() : 0;
+	int ms = source_fd(s->src) >= 0 ? DRAIN_MS : -1;
+
+	if (!due)
+		return ms;
+	if (due <= now)
+		return 0;
+	due = (due - now) / 1000000 + 1;
+	return ms < 0 || due < (__u64)ms ? (int)due : ms;
+}
+
+static enum happening live_wait(struct session *s)
+{
 	struct pollfd p[] = {
 		{ s->signal_fd, POLLIN, 0 }, { s->end_fd, POLLIN, 0 },
 		{ s->tick_fd, POLLIN, 0 }, { s->input_fd, POLLIN, 0 },
@@ -335,22 +473,134 @@ enum happening session_wait(struct session *s)
 
 		/* All there is goes out before we sleep, into pipes too. */
 		flush_output(s);
-		if (poll(p, sizeof(p) / sizeof(p[0]), timeout) < 0 && errno != EINTR)
+		if (poll(p, sizeof(p) / sizeof(p[0]), timeout_of(s)) < 0 && errno != EINTR)
 			return ON_STOP;
 		/* Who mounts and unmounts within the window shall have a name, too. */
-		if (p[5].revents)
-			mounts_read(&s->mounts);
+		if (p[5].revents) {
+			mounts_read(s->catalog);
+			mounts_find_servers(s->catalog);
+		}
 		source_drain(s->src);
+		if (s->rec)
+			recorder_run(s->rec);
 		happened = read_signal(s);
 		if (happened >= 0)
 			return happened;
 		if (timer_expired(s->end_fd) || s->write_error)
 			return ON_STOP;
-		if (timer_expired(s->tick_fd))
-			return ON_TICK;
+		if (timer_expired(s->tick_fd)) {
+			if (!s->own_ticks)
+				return ON_TICK;
+			own_tick(s);
+		}
 		if (p[3].revents)
 			return ON_INPUT;
 	}
+}
+
+/* ---- replay ---------------------------------------------------------------- */
+
+/*
+ * Every tick of the recording is one, unless the user wants longer intervals.
+ * Ticks come a little early or late, hence nine tenths.
+ */
+static bool tick_is_due(struct session *s)
+{
+	if (!s->interval_ns)
+		return false;
+	if (s->o->interval_given && s->replay_ns < s->next_tick_ns)
+		return false;
+	s->next_tick_ns = s->replay_ns + s->interval_ns / 10 * 9;
+	return true;
+}
+
+/* How far a replay may go now. */
+static __u64 replay_limit(struct session *s)
+{
+	__u64 limit = ~0ULL, now = now_ns();
+
+	if (s->o->duration_ns)
+		limit = s->start_ns + s->o->duration_ns;
+	if (!s->live_pace)
+		return limit;
+	if (s->hold)
+		s->replay_base_ns = now - (s->replay_ns - s->start_ns);
+	now = s->start_ns + (now - s->replay_base_ns);
+	return now < limit ? now : limit;
+}
+
+/* -1: nothing to tell. */
+static int replay_step(struct session *s)
+{
+	enum replay_stop stop;
+
+	if (s->replay_over || (s->hold && s->live_pace))
+		return -1;
+	stop = source_advance(s->src, replay_limit(s), &s->replay_ns);
+	if (stop == REPLAY_TICK)
+		return tick_is_due(s) ? ON_TICK : -1;
+	if (stop == REPLAY_REPORT)
+		return ON_REPORT;
+	if (stop == REPLAY_LIMIT && s->live_pace &&
+	    !(s->o->duration_ns && s->replay_ns >= s->start_ns + s->o->duration_ns))
+		return -1;
+	s->replay_over = true;
+	return ON_STOP;
+}
+
+static enum happening replay_wait(struct session *s)
+{
+	struct pollfd p[] = { { s->signal_fd, POLLIN, 0 }, { s->input_fd, POLLIN, 0 } };
+
+	for (;;) {
+		int happened;
+
+		flush_output(s);
+		if (poll(p, 2, s->live_pace ? DRAIN_MS : 0) < 0 && errno != EINTR)
+			return ON_STOP;
+		happened = read_signal(s);
+		if (happened >= 0)
+			return happened;
+		if (s->write_error)
+			return ON_STOP;
+		if (p[1].revents)
+			return ON_INPUT;
+		happened = replay_step(s);
+		if (happened >= 0)
+			return happened;
+	}
+}
+
+enum happening session_wait(struct session *s)
+{
+	return s->info->replay ? replay_wait(s) : live_wait(s);
+}
+
+/* ---- reading --------------------------------------------------------------- */
+
+int session_read(struct session *s, struct snapshot *to, enum happening what)
+{
+	static const enum tick_reason reasons[] = {
+		[ON_TICK] = TICK_INTERVAL, [ON_REPORT] = TICK_REPORT, [ON_STOP] = TICK_END,
+	};
+	int err;
+
+	source_drain(s->src);
+	err = source_read(s->src, to);
+	if (err)
+		return err;
+	if (s->tally)
+		tally_read(s->tally, to);
+	if (s->rec)
+		recorder_tick(s->rec, to, what <= ON_STOP ? reasons[what] : TICK_INTERVAL);
+	return 0;
+}
+
+void session_put_text(struct session *s)
+{
+	if (s->json.text.len)
+		fwrite(s->json.text.s, 1, s->json.text.len, s->out);
+	text_clear(&s->json.text);
 }
 
 /* ---- the end ------------------------------------------------------------- */
@@ -360,11 +610,11 @@ int session_stop(struct session *s, struct snapshot *last)
 	int err;
 
 	source_stop(s->src);
-	s->stop_ns = now_ns();
 	source_drain(s->src);
-	err = source_read(s->src, last);
+	err = session_read(s, last, ON_STOP);
 	if (err)
 		return complain(FI_FAILED, "cannot read the counters: %s", strerror(-err));
+	s->stop_ns = last->time_ns;
 	return 0;
 }
 
@@ -388,20 +638,21 @@ int session_close(struct session *s, const struct snapshot *last)
 	if (s->o->json)
 		ledger_json(s, last);
 	flush_output(s);
+	if (s->rec)
+		err = recorder_close(s->rec);
 	/* A reader that went away is no error and wants no last words. */
 	if (s->write_error && s->write_error != EPIPE)
 		err = complain(FI_FAILED, "cannot write the output: %s",
 			       strerror(s->write_error));
-	if (!s->o->json && !s->o->quiet && s->write_error != EPIPE)
-		ledger_text(stderr, last);
-	if (s->out != stdout)
-		fclose(s->out);
-	source_close(s->src);
-	mounts_free(&s->mounts);
-	text_free(&s->json.text);
-	close(s->signal_fd);
-	close(s->tick_fd);
-	close(s->end_fd);
-	close(s->mounts_fd);
-	return err ? err : s->child_status;
+	if (!s->o->quiet && s->write_error != EPIPE) {
+		source_notes(s->src);
+		if (!s->o->json)
+			ledger_text(stderr, last);
+	}
+	close_all(s);
+	if (!err)
+		err = s->child_status;
+	if (!err && s->o->strict && !ledger_complete(last))
+		err = complain(FI_INCOMPLETE, "the data is not complete (--strict); the ledger tells what is missing");
+	return err;
 }

@@ -24,7 +24,6 @@ enum happening {
 	ON_REPORT,	/* SIGUSR1 */
 	ON_RESIZE,	/* SIGWINCH */
 	ON_INPUT,	/* a key */
-	ON_SAVE,	/* SIGUSR2 */
 	ON_STOP,	/* signal, duration over, command ended, output closed, replay over */
 };
 
@@ -40,16 +39,18 @@ struct session {
 	struct json json;
 	__u64 start_ns;		/* as in info; in a replay the recording's */
 	__u64 stop_ns;
-	__u64 interval_ns;
+	__u64 interval_ns;	/* of ON_TICK; 0: none */
 	__u64 next_tick_ns;	/* replay */
 	__u64 replay_ns;	/* replay: time reached */
 	__u64 replay_base_ns;	/* interactive replay: our clock at the recording's start */
 	bool live_pace;		/* interactive replay: ticks come when they came */
 	bool hold;		/* interactive replay: stand still */
+	bool replay_over;	/* its end was told with ON_STOP; what comes now are keys */
 	source_sink sink;	/* of the command */
 	void *ctx;
 	int signal_fd;
 	int tick_fd;
+	bool own_ticks;		/* only for the recording; not told to the command */
 	int end_fd;
 	int mounts_fd;		/* tells when the mount table changes */
 	int input_fd;		/* -1: no keys */

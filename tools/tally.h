@@ -6,6 +6,7 @@
 #ifndef TALLY_H
 #define TALLY_H
 
+#include "fuseiomap_count.h"
 #include "model.h"
 
 struct tally;

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <inttypes.h>
+#include <langinfo.h>
+#include <locale.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <wchar.h>
 
 #include "text.h"
 
@@ -86,29 +90,137 @@ void text_free(struct text *t)
 	*t = (struct text){ 0 };
 }
 
-/* Names come from file systems and may hold anything, escape sequences too. */
-static char printable(char c)
+/* ---- characters ---------------------------------------------------------- */
+
+/* The C locale of a script or a bare console says nothing of its terminal. */
+void text_setup(void)
 {
-	return c >= ' ' && c <= '~' ? c : '?';
+	setlocale(LC_CTYPE, "");
+	if (strcmp(nl_langinfo(CODESET), "UTF-8"))
+		setlocale(LC_CTYPE, "C.UTF-8");
+}
+
+/* Not overlong, not cut, no surrogate. */
+int utf8_decode(const char *s, uint32_t *c)
+{
+	static const struct {
+		unsigned char mask, lead;
+		int len;
+		uint32_t min;
+	} forms[] = {
+		{ 0x80, 0x00, 1, 0x00 },
+		{ 0xe0, 0xc0, 2, 0x80 },
+		{ 0xf0, 0xe0, 3, 0x800 },
+		{ 0xf8, 0xf0, 4, 0x10000 },
+	};
+	const unsigned char *u = (const unsigned char *)s;
+
+	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+		if ((u[0] & forms[i].mask) != forms[i].lead)
+			continue;
+		*c = u[0] & ~forms[i].mask;
+		for (int k = 1; k < forms[i].len; k++) {
+			if ((u[k] & 0xc0) != 0x80)
+				return 0;
+			*c = *c << 6 | (u[k] & 0x3f);
+		}
+		if (*c < forms[i].min || *c > 0x10ffff || (*c >= 0xd800 && *c < 0xe000))
+			return 0;
+		return forms[i].len;
+	}
+	return 0;
+}
+
+/* These make a terminal show other text out of order. */
+static bool is_bidi(uint32_t c)
+{
+	return c == 0x200e || c == 0x200f || (c >= 0x202a && c <= 0x202e) ||
+	       (c >= 0x2066 && c <= 0x2069);
+}
+
+/*
+ * One character: its bytes and the columns that it takes. Names come from file
+ * systems and may hold anything; *show is false for what is shown as '?'.
+ */
+static int next_char(const char *s, int *width, bool *show)
+{
+	uint32_t c;
+	int len = utf8_decode(s, &c);
+	int w = len ? wcwidth(c) : -1;
+
+	*show = w >= 0 && !is_bidi(c);
+	*width = *show ? w : 1;
+	return len ? len : 1;
+}
+
+int text_width(const char *s)
+{
+	int sum = 0, width;
+	bool show;
+
+	while (*s) {
+		s += next_char(s, &width, &show);
+		sum += width;
+	}
+	return sum;
+}
+
+/* As much as fits into `room` columns; returns the columns used. */
+static int add_chars(struct text *t, const char *s, int room)
+{
+	int used = 0, width, len;
+	bool show;
+
+	for (; *s; s += len, used += width) {
+		len = next_char(s, &width, &show);
+		if (used + width > room)
+			break;
+		text_add(t, show ? s : "?", show ? len : 1);
+	}
+	return used;
+}
+
+void text_safe(struct text *t, const char *s)
+{
+	add_chars(t, s, 1 << 30);
 }
 
 void text_cell(struct text *t, const char *s, int width)
 {
-	size_t w = width < 0 ? -width : width;
-	size_t len = strlen(s), pad;
+	int room = abs(width), len;
 
-	if (len > w)
-		len = w;
-	pad = w - len;
-	text_reserve(t, w);
-	if (width > 0)
-		for (; pad; pad--)
-			text_add(t, " ", 1);
-	for (size_t i = 0; i < len; i++)
-		text_add(t, &(char){ printable(s[i]) }, 1);
-	for (; pad; pad--)
-		text_add(t, " ", 1);
+	if (width < 0) {
+		len = add_chars(t, s, room);
+		text_printf(t, "%*s", room - len, "");
+		return;
+	}
+	len = text_width(s);
+	text_printf(t, "%*s", len < room ? room - len : 0, "");
+	add_chars(t, s, room);
 }
+
+/* ---- colours ------------------------------------------------------------- */
+
+static bool styles;
+
+void style_set(bool on)
+{
+	styles = on;
+}
+
+void text_style(struct text *t, enum style style)
+{
+	static const char *const sequence[] = {
+		[STYLE_NONE] = "\033[0m", [STYLE_TITLE] = "\033[1m", [STYLE_DIM] = "\033[2m",
+		[STYLE_GOOD] = "\033[32m", [STYLE_BAD] = "\033[31m", [STYLE_BAR] = "\033[36m",
+		[STYLE_WARN] = "\033[33m",
+	};
+
+	if (styles)
+		text_add(t, sequence[style], strlen(sequence[style]));
+}
+
+/* ---- numbers ------------------------------------------------------------- */
 
 /* Three significant digits, rounded down so that 999.9 does not become 1000. */
 static char *scaled(char *buf, size_t size, double v, const char *unit)
@@ -124,8 +236,34 @@ static char *scaled(char *buf, size_t size, double v, const char *unit)
 	return buf;
 }
 
+/* Set once, from the options. */
+static uint64_t time_unit;
+
+void fmt_set_unit(uint64_t unit_ns)
+{
+	time_unit = unit_ns;
+}
+
+int fmt_ns_width(void)
+{
+	return time_unit ? 11 : 0;
+}
+
+static char *fixed_ns(char *buf, size_t size, uint64_t ns)
+{
+	if (time_unit == 1)
+		snprintf(buf, size, "%" PRIu64 "ns", ns);
+	else if (time_unit == 1000)
+		snprintf(buf, size, "%.1fus", ns / 1e3);
+	else
+		snprintf(buf, size, "%.3fms", ns / 1e6);
+	return buf;
+}
+
 char *fmt_ns(char *buf, size_t size, uint64_t ns)
 {
+	if (time_unit)
+		return fixed_ns(buf, size, ns);
 	if (ns < 1000) {
 		snprintf(buf, size, "%uns", (unsigned int)ns);
 		return buf;

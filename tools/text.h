@@ -3,6 +3,7 @@
 #ifndef TEXT_H
 #define TEXT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -24,16 +25,36 @@ void text_clear(struct text *t);
 void text_free(struct text *t);
 
 /*
- * Adds s in a column of `width` characters (negative: to the left), cut if it
- * is longer, with what a terminal must not see replaced by '?'.
+ * Names are UTF-8 and take as many columns as they do on a terminal. What a
+ * terminal must not see (escape sequences, what is no UTF-8) becomes '?'.
+ * text_setup() makes that work whatever the locale is; call it first.
  */
-void text_cell(struct text *t, const char *s, int width);
+void text_setup(void);
+void text_cell(struct text *t, const char *s, int width);	/* cut; negative: to the left */
+void text_safe(struct text *t, const char *s);			/* as long as it is */
+int text_width(const char *s);
+
+/* Length of the UTF-8 sequence at s, and the character; 0 if it is none. */
+int utf8_decode(const char *s, uint32_t *c);
+
+/* Escape sequences; nothing is added unless colours are on (they are off at first). */
+enum style { STYLE_NONE, STYLE_TITLE, STYLE_DIM, STYLE_GOOD, STYLE_BAD, STYLE_BAR, STYLE_WARN };
+
+void style_set(bool on);
+void text_style(struct text *t, enum style style);	/* STYLE_NONE: back to normal */
 
 /* All return buf. Three significant digits: 1.23us, 45.6ms, 789s; 1.5K, 32M. */
 char *fmt_ns(char *buf, size_t size, uint64_t ns);
 char *fmt_bytes(char *buf, size_t size, uint64_t bytes);
 char *fmt_count(char *buf, size_t size, double count);
 
-#define FMT_LEN	16
+#define FMT_LEN	24
+
+/*
+ * Times in one unit of so many ns (1, 1000, 1000000) from now on, so that they
+ * compare by eye and sort; 0: as above. fmt_ns_width() is what they need at least.
+ */
+void fmt_set_unit(uint64_t unit_ns);
+int fmt_ns_width(void);
 
 #endif

@@ -10,78 +10,81 @@
 
 #include "ledger.h"
 #include "model.h"
-#include "names.h"
 
-/* A cell in which n operations are done and `open` more have begun. */
-static struct cell *put(struct cells *c, __u32 dev, __u64 ino, int kind, int op, __u64 n,
-			__u64 open)
+/* A cell in which n operations are done. */
+static struct cell *put(struct snapshot *s, __u32 dev, __u64 ino, int kind, int op, __u64 n)
 {
-	struct cell *cell = cells_add(c);
+	struct cell *cell = cells_add(&s->cells);
 
-	cell->key = (struct fi_cell_key){ .dev = dev, .ino = ino, .kind = kind, .op = op };
-	cell->v.begun = n + open;
-	cell->v.timed = n;
+	cell->key = (struct fi_cell_key){ .dev = dev, .ino = ino, .kind = kind, .op = op,
+					  .pid = ino / 10, .tid = ino, .type = op % FI_TYPES };
 	cell->v.done = n;
 	for (__u64 i = 0; i < n; i++)
 		fi_hist_add(&cell->v.lat, 1000 + i);
 	return cell;
 }
 
+static void put_open(struct snapshot *s, __u32 dev, __u64 ino, int kind, __u64 start_ns)
+{
+	snapshot_add_open(s, &(struct fi_open){ .dev = dev, .ino = ino, .kind = kind,
+						.start_ns = start_ns, .pid = ino / 10,
+						.tid = ino });
+}
+
 static void cells_are_found(void **state)
 {
-	struct cells c = { 0 };
+	struct snapshot s = { 0 };
 	const struct cell *found;
 
 	for (int i = 50; i > 0; i--)
-		put(&c, i % 7, i, i % 3, 0, i, 0);
-	cells_sort(&c);
+		put(&s, i % 7, i, i % 3, 0, i);
+	cells_sort(&s.cells);
 	for (int i = 1; i <= 50; i++) {
-		struct fi_cell_key key = { .dev = i % 7, .ino = i, .kind = i % 3 };
+		struct fi_cell_key key = { .dev = i % 7, .ino = i, .kind = i % 3,
+					   .pid = i / 10, .tid = i };
 
-		found = cells_find(&c, &key);
+		found = cells_find(&s.cells, &key);
 		assert_non_null(found);
 		assert_int_equal(found->v.done, i);
 	}
-	assert_null(cells_find(&c, &(struct fi_cell_key){ .dev = 9 }));
-	assert_null(cells_find(&(struct cells){ 0 }, &c.cell[0].key));
-	free(c.cell);
+	assert_null(cells_find(&s.cells, &(struct fi_cell_key){ .dev = 9 }));
+	assert_null(cells_find(&(struct cells){ 0 }, &s.cells.cell[0].key));
+	snapshot_free(&s);
 }
 
 static void parts_of_cpus_add_up(void **state)
 {
-	struct fi_cell sum = { 0 }, part = { .begun = 3, .bytes = 10, .nodeid = 7 };
+	struct fi_cell sum = { 0 }, part = { .done = 3, .bytes = 10 };
 
-	strcpy(part.name, "file");
 	part.used_type[FI_TYPES - 1] = 2;
 	part.phase_ns[FI_PH_WAKEUP] = 5;
+	fi_hist_add(&part.lat, 7);
 	cell_merge(&sum, &part);
-	/* The CPU that did not create the cell has no name in its part. */
-	part.name[0] = '\0';
-	part.nodeid = 0;
 	cell_merge(&sum, &part);
-	assert_int_equal(sum.begun, 6);
+	assert_int_equal(sum.done, 6);
 	assert_int_equal(sum.bytes, 20);
 	assert_int_equal(sum.used_type[FI_TYPES - 1], 4);
 	assert_int_equal(sum.phase_ns[FI_PH_WAKEUP], 10);
-	assert_int_equal(sum.nodeid, 7);
-	assert_string_equal(sum.name, "file");
+	assert_int_equal(sum.lat.n, 2);
+	assert_int_equal(sum.lat.sum, 14);
 }
 
-/* Rows that come later count from zero; intervals add up to the total. */
+/* Cells that come later count from zero; intervals add up to the total. */
 static void intervals_add_up(void **state)
 {
-	struct cells snap[4] = { 0 }, diff = { 0 };
+	struct snapshot snap[4] = { 0 };
+	struct cells diff = { 0 };
 	__u64 sum = 0;
 
-	put(&snap[1], 1, 10, FI_BEGIN, 0, 5, 0);
-	put(&snap[2], 1, 10, FI_BEGIN, 0, 9, 0);
-	put(&snap[2], 1, 11, FI_BEGIN, 0, 100, 0);
-	put(&snap[3], 1, 11, FI_BEGIN, 0, 100, 0);
-	put(&snap[3], 1, 10, FI_BEGIN, 0, 9, 0);
-	put(&snap[3], 1, 9, FI_BEGIN, 0, 1, 0);
+	put(&snap[1], 1, 10, FI_BEGIN, 0, 5);
+	put(&snap[2], 1, 10, FI_BEGIN, 0, 9);
+	put(&snap[2], 1, 11, FI_BEGIN, 0, 100);
+	put(&snap[3], 1, 11, FI_BEGIN, 0, 100);
+	put(&snap[3], 1, 10, FI_BEGIN, 0, 9);
+	put(&snap[3], 1, 9, FI_BEGIN, 0, 1);
 	for (int i = 1; i < 4; i++) {
-		cells_sort(&snap[i]);
-		cells_diff(&diff, &snap[i], &snap[i - 1]);
+		cells_sort(&snap[i].cells);
+		cells_diff(&diff, &snap[i].cells, &snap[i - 1].cells);
 		for (size_t c = 0; c < diff.n; c++) {
 			sum += diff.cell[c].v.done;
 			assert_int_equal(diff.cell[c].v.done, diff.cell[c].v.lat.n);
@@ -89,101 +92,155 @@ static void intervals_add_up(void **state)
 	}
 	assert_int_equal(sum, 110);
 	for (int i = 0; i < 4; i++)
-		free(snap[i].cell);
+		snapshot_free(&snap[i]);
 	free(diff.cell);
 }
 
-/* A source that drops a row (no source does today) must not make it negative. */
-static void rows_that_go_leave_nothing(void **state)
-{
-	struct cells before = { 0 }, now = { 0 }, diff = { 0 };
+static const struct snapshot nothing;
 
-	put(&before, 1, 10, FI_BEGIN, 0, 5, 0);
-	cells_diff(&diff, &now, &before);
-	assert_int_equal(diff.n, 0);
-	free(before.cell);
-	free(diff.cell);
-}
-
-static void rows_join_kinds(void **state)
+/* Whatever rows are made by, they hold all that there is. */
+static void rows_of_any_kind_add_up(void **state)
 {
-	struct cells now = { 0 };
+	struct snapshot now = { 0 };
 	struct rows rows = { 0 };
 
-	put(&now, 5, 0, FI_BEGIN, FI_READ, 10, 2);
-	put(&now, 5, 0, FI_BEGIN, FI_WRITE, 3, 1);
-	put(&now, 5, 0, FI_END, FI_WRITE, 3, 0);
-	put(&now, 6, 0, FI_IOEND, FI_WRITEBACK, 4, 0);
-	cells_sort(&now);
-	rows_make(&rows, ROWS_BY_DEV, &now, &(struct cells){ 0 }, false);
-	assert_int_equal(rows.n, 2);
-	assert_int_equal(rows.row[0].dev, 5);
-	assert_int_equal(rows.row[0].kind[FI_BEGIN].done, 13);
-	assert_int_equal(rows.row[0].kind[FI_BEGIN].lat.n, 13);
-	assert_int_equal(rows.row[0].kind[FI_END].done, 3);
-	assert_int_equal(rows.row[0].in_flight, 3);
-	assert_int_equal(rows.row[1].kind[FI_IOEND].done, 4);
-	rows_make(&rows, ROWS_BY_OP, &now, &(struct cells){ 0 }, false);
-	assert_int_equal(rows.n, 3);
-	for (size_t i = 0; i < rows.n; i++)
-		assert_string_equal(rows.row[i].name, op_name[rows.row[i].op]);
-	free(now.cell);
-	rows_free(&rows);
-}
+	for (int i = 1; i < 60; i++)
+		put(&now, 1 + i % 3, i, i % FI_KINDS, i % FI_OPS, i);
+	put_open(&now, 1, 7, FI_BEGIN, 5);
+	put_open(&now, 9, 8, FI_END, 4);
+	snapshot_sort(&now);
+	for (unsigned int by = 0; by < 2 * BY_KIND; by++) {
+		__u64 done = 0, in_flight = 0;
 
-static void files_have_names(void **state)
-{
-	struct cells now = { 0 };
-	struct rows rows = { 0 };
-
-	put(&now, 5, 0, FI_BEGIN, 0, 1, 0);
-	put(&now, 5, 33, FI_BEGIN, 0, 1, 0);
-	put(&now, 5, 34, FI_BEGIN, 0, 1, 0);
-	strcpy(put(&now, 5, 34, FI_END, 0, 1, 0)->v.name, "data");
-	/* Full length, so without a terminator. */
-	memset(put(&now, 5, 35, FI_END, 0, 1, 0)->v.name, 'x', FI_NAME_LEN);
-	cells_sort(&now);
-	rows_make(&rows, ROWS_BY_FILE, &now, &(struct cells){ 0 }, false);
+		rows_make(&rows, by, NULL, &now, &nothing, false);
+		for (size_t i = 0; i < rows.n; i++) {
+			for (int k = 0; k < FI_KINDS; k++) {
+				done += rows.row[i].kind[k].done;
+				assert_int_equal(rows.row[i].kind[k].done,
+						 rows.row[i].kind[k].lat.n);
+			}
+			in_flight += rows.row[i].in_flight;
+			assert_true(!i || cell_key_cmp(&rows.row[i - 1].key,
+						       &rows.row[i].key) < 0);
+		}
+		assert_int_equal(done, 59 * 60 / 2);
+		assert_int_equal(in_flight, 2);
+	}
+	rows_make(&rows, 0, NULL, &now, &nothing, false);
+	assert_int_equal(rows.n, 1);
+	rows_make(&rows, BY_MOUNT, NULL, &now, &nothing, false);
 	assert_int_equal(rows.n, 4);
-	assert_string_equal(rows.row[0].name, "(other files)");
-	assert_string_equal(rows.row[1].name, "#33");
-	assert_string_equal(rows.row[2].name, "data");
-	assert_int_equal(strlen(rows.row[3].name), FI_NAME_LEN);
-	free(now.cell);
+	assert_int_equal(rows.row[3].key.dev, 9);
+	snapshot_free(&now);
 	rows_free(&rows);
+}
+
+static void rows_match(void **state)
+{
+	struct row_match match = { BY_MOUNT | BY_PROCESS, { .dev = 2, .pid = 1, .ino = 99 } };
+	struct snapshot now = { 0 };
+	struct rows rows = { 0 };
+
+	put(&now, 1, 10, FI_BEGIN, FI_READ, 1);
+	put(&now, 2, 11, FI_BEGIN, FI_READ, 2);
+	put(&now, 2, 12, FI_END, FI_WRITE, 4);
+	put(&now, 2, 23, FI_BEGIN, FI_READ, 8);
+	put_open(&now, 2, 13, FI_BEGIN, 1);
+	put_open(&now, 2, 33, FI_BEGIN, 1);
+	snapshot_sort(&now);
+	rows_make(&rows, BY_FILE, &match, &now, &nothing, false);
+	assert_int_equal(rows.n, 3);
+	assert_int_equal(rows.row[0].key.ino, 11);
+	assert_int_equal(rows.row[0].key.dev, 0);
+	assert_int_equal(rows.row[1].kind[FI_END].done, 4);
+	assert_int_equal(rows.row[2].in_flight, 1);
+	assert_true(row_matches(NULL, &match.key));
+	snapshot_free(&now);
+	rows_free(&rows);
+}
+
+static void rows_have_names(void **state)
+{
+	static const struct {
+		unsigned int by;
+		struct fi_cell_key key;
+		const char *name;
+	} rows[] = {
+		{ BY_MOUNT, { .dev = 5 }, "/mnt" },
+		{ BY_MOUNT, { .dev = 1 << 20 | 6 }, "dev 1:6" },
+		{ BY_MOUNT | BY_FILE, { .dev = 5, .ino = 7 }, "a/b" },
+		{ BY_FILE, { .ino = 7 }, "#7" },
+		{ BY_MOUNT | BY_FILE, { .dev = 5, .ino = 8 }, ".../c" },
+		{ BY_FILE, { .flags = FI_KEY_OTHER_FILE }, "(other files)" },
+		{ BY_PROCESS, { .pid = 40 }, "fio" },
+		{ BY_THREAD, { .pid = 40, .tid = 41 }, "worker" },
+		{ BY_THREAD, { .pid = 40, .tid = 42 }, "tid 42" },
+		{ BY_PROCESS, { .flags = FI_KEY_OTHER_TASK }, "(other tasks)" },
+		{ BY_OP, { .op = FI_APPEND }, "append" },
+		{ BY_TYPE, { .type = FI_TYPE_BAD }, "(none)" },
+		{ BY_TYPE | BY_OP, { .type = 2 }, "mapped" },
+		{ 0, { .dev = 5 }, "(all)" },
+	};
+	struct fi_file file = { .len = 4, .whole = 1, .path = "b\0a" };
+	struct fi_task task = { .pid = 40, .comm = "worker", .process = "fio" };
+	struct catalog *c = catalog_new();
+	char buf[300];
+
+	catalog_add_mount(c, &(struct mount){ .dev = 5, .target = "/mnt" });
+	catalog_add_fi_file(c, &(struct fi_file_key){ .dev = 5, .ino = 7 }, &file);
+	file = (struct fi_file){ .len = 2, .path = "c" };
+	catalog_add_fi_file(c, &(struct fi_file_key){ .dev = 5, .ino = 8 }, &file);
+	/* Its leader has never been seen itself. */
+	catalog_add_fi_task(c, 41, &task);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		assert_string_equal(row_name(buf, sizeof(buf), c, rows[i].by, &rows[i].key),
+				    rows[i].name);
+	assert_string_equal(catalog_file_path(c, 5, 7, buf, sizeof(buf)), "/mnt/a/b");
+	catalog_free(c);
 }
 
 static void idle_rows_are_left_out(void **state)
 {
-	struct cells now = { 0 };
+	struct snapshot now = { 0 };
 	struct rows rows = { 0 };
 
-	put(&now, 5, 1, FI_BEGIN, 0, 7, 0);
-	put(&now, 5, 2, FI_BEGIN, 0, 7, 1);
-	put(&now, 5, 3, FI_BEGIN, 0, 7, 0)->v.abandoned = 0;
-	cells_sort(&now);
-	rows_make(&rows, ROWS_BY_FILE, &now, &now, false);
+	put(&now, 5, 1, FI_BEGIN, 0, 7);
+	put(&now, 5, 2, FI_BEGIN, 0, 7);
+	put(&now, 5, 3, FI_BEGIN, 0, 7);
+	put_open(&now, 5, 2, FI_BEGIN, 1);
+	snapshot_sort(&now);
+	rows_make(&rows, BY_FILE, NULL, &now, &now, false);
 	/* Only the one where something is in flight; how much is not a difference. */
 	assert_int_equal(rows.n, 1);
-	assert_int_equal(rows.row[0].ino, 2);
+	assert_int_equal(rows.row[0].key.ino, 2);
 	assert_int_equal(rows.row[0].in_flight, 1);
 	assert_int_equal(rows.row[0].kind[FI_BEGIN].done, 0);
-	rows_make(&rows, ROWS_BY_FILE, &now, &now, true);
+	rows_make(&rows, BY_FILE, NULL, &now, &now, true);
 	assert_int_equal(rows.n, 3);
-	free(now.cell);
+	snapshot_free(&now);
 	rows_free(&rows);
 }
 
-static void abandoned_is_not_in_flight(void **state)
+static void copies_stand_alone(void **state)
 {
-	struct cells now = { 0 };
-	struct rows rows = { 0 };
+	struct snapshot a = { .time_ns = 3 }, b = { 0 };
 
-	put(&now, 5, 1, FI_BEGIN, 0, 7, 3)->v.abandoned = 3;
-	rows_make(&rows, ROWS_BY_DEV, &now, &(struct cells){ 0 }, false);
-	assert_int_equal(rows.row[0].in_flight, 0);
-	free(now.cell);
-	rows_free(&rows);
+	put(&a, 1, 2, FI_BEGIN, 0, 5);
+	put_open(&a, 1, 9, FI_BEGIN, 20);
+	put_open(&a, 1, 8, FI_BEGIN, 10);
+	snapshot_add_server(&a, &(struct server){ .key = { .dev = 1, .tid = 7 } });
+	snapshot_sort(&a);
+	snapshot_copy(&b, &a);
+	snapshot_clear(&a);
+	assert_int_equal(a.cells.n + a.nr_open + a.nr_servers + a.time_ns, 0);
+	snapshot_free(&a);
+	assert_int_equal(b.time_ns, 3);
+	assert_int_equal(b.cells.cell[0].v.done, 5);
+	/* The oldest first. */
+	assert_int_equal(b.open[0].ino, 8);
+	assert_int_equal(b.open[1].ino, 9);
+	assert_int_equal(b.server[0].key.tid, 7);
+	snapshot_free(&b);
 }
 
 /* ---- the ledger ---------------------------------------------------------- */
@@ -227,6 +284,8 @@ static void every_loss_counts(void **state)
 		offsetof(struct snapshot, ledger.ring_full),
 		offsetof(struct snapshot, ledger.no_storage),
 		offsetof(struct snapshot, ledger.unsplit),
+		offsetof(struct snapshot, ledger.stacks_lost),
+		offsetof(struct snapshot, ledger.raw_lost),
 	};
 
 	struct snapshot s = balanced();
@@ -254,11 +313,11 @@ int main(void)
 		cmocka_unit_test(cells_are_found),
 		cmocka_unit_test(parts_of_cpus_add_up),
 		cmocka_unit_test(intervals_add_up),
-		cmocka_unit_test(rows_that_go_leave_nothing),
-		cmocka_unit_test(rows_join_kinds),
-		cmocka_unit_test(files_have_names),
+		cmocka_unit_test(rows_of_any_kind_add_up),
+		cmocka_unit_test(rows_match),
+		cmocka_unit_test(rows_have_names),
 		cmocka_unit_test(idle_rows_are_left_out),
-		cmocka_unit_test(abandoned_is_not_in_flight),
+		cmocka_unit_test(copies_stand_alone),
 		cmocka_unit_test(ledger_balances_when_it_should),
 		cmocka_unit_test(every_loss_counts),
 	};

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,7 +15,7 @@
 #include "error.h"
 #include "fuseiomap.h"
 
-#define MAX_ARGS 16
+#define MAX_ARGS 40
 
 static char said[512];		/* on stderr by the last parse() */
 
@@ -29,7 +30,7 @@ static int parse(struct opts *o, const struct command *c, const char *line)
 	snprintf(copy, sizeof(copy), "%s", line);
 	for (char *s = strtok(copy, " "); s; s = strtok(NULL, " "))
 		argv[argc++] = s;
-	*o = (struct opts){ 0 };
+	opts_init(o);
 	assert_int_equal(pipe(fd), 0);
 	dup2(fd[1], 2);
 	code = opts_parse(o, c, argc, argv);
@@ -42,25 +43,137 @@ static int parse(struct opts *o, const struct command *c, const char *line)
 	return code;
 }
 
+/* A command that takes everything but arguments. */
+static const struct command all = {
+	.name = "all",
+	.takes = ~(OPT_ARGS | OPT_RECORD),
+};
+
 static void all_options_arrive(void **state)
 {
 	struct opts o;
 
-	assert_int_equal(parse(&o, &cmd_hist, "-p 12 -m /mnt -C 34 --op read,write-direct --min-latency 1.5ms -j -o out -d 2m -q -v"), 0);
+	assert_int_equal(parse(&o, &all, "-p 12 -t 13 -n fio -g a/b -m /mnt -C 34 --inode 56 --op read,append-direct --kind end,refused --type hole --min-latency 1.5ms --errors --short"), 0);
 	assert_int_equal(o.pid, 12);
+	assert_int_equal(o.tid, 13);
+	assert_string_equal(o.comm, "fio");
+	assert_string_equal(o.cgroup, "a/b");
 	assert_string_equal(o.mount, "/mnt");
 	assert_int_equal(o.connection, 34);
-	assert_int_equal(o.ops, 1 << FI_READ | 1 << FI_WRITE_DIRECT);
+	assert_int_equal(o.inode, 56);
+	assert_int_equal(o.ops, 1 << FI_READ | 1 << FI_APPEND_DIRECT);
+	assert_int_equal(o.kinds, 1 << FI_END | 1 << FI_REFUSED);
+	assert_int_equal(o.types, 1 << FUSE_IOMAP_TYPE_HOLE);
 	assert_int_equal(o.min_lat_ns, 1500000);
-	assert_true(o.json && o.quiet && o.verbose);
+	assert_true(o.errors && o.shorts);
+	assert_int_equal(o.interval_ns, 1000000000);
+	assert_false(o.interval_given);
+
+	assert_int_equal(parse(&o, &all, "-j -o out -d 2m -q -v --strict --save rec -u us -T wall --color never --cells 9 --backend ftrace --no-done"), 0);
+	assert_true(o.json && o.quiet && o.verbose && o.strict && o.no_done);
 	assert_string_equal(o.output, "out");
+	assert_string_equal(o.save, "rec");
 	assert_true(o.duration_ns == 120000000000ULL);
+	assert_int_equal(o.unit_ns, 1000);
+	assert_int_equal(o.timestamps, TIME_WALL);
+	assert_int_equal(o.color, COLOR_NEVER);
+	assert_int_equal(o.max_cells, 9);
+	assert_int_equal(o.backend, BACKEND_FTRACE);
 	assert_null(o.command);
-	assert_int_equal(parse(&o, &cmd_top, "-b --sort p99 0.5 10"), 0);
-	assert_true(o.batch);
+
+	assert_int_equal(parse(&o, &all, "-b --csv --sort p99 -r --view files --columns +a,-b --search x -i rec 0.5 10"), 0);
+	assert_true(o.batch && o.csv && o.reverse);
 	assert_string_equal(o.sort, "p99");
+	assert_string_equal(o.view, "files");
+	assert_string_equal(o.columns, "+a,-b");
+	assert_string_equal(o.search, "x");
+	assert_string_equal(o.input, "rec");
 	assert_int_equal(o.interval_ns, 500000000);
+	assert_true(o.interval_given);
 	assert_int_equal(o.count, 10);
+
+	assert_int_equal(parse(&o, &all, "--by file,op,phase --pct 99.9,50,0,50 --hgrm dir --stacks --user-stacks -w --older-than 2s --fail-if a+1 --fail-if b-2"), 0);
+	assert_int_equal(o.by, BY_FILE | BY_OP);
+	assert_true(o.by_phase);
+	assert_int_equal(o.nr_pct, 3);
+	assert_true(o.pct[0] == 0 && o.pct[1] == 50 && o.pct[2] == 99.9);
+	assert_string_equal(o.hgrm, "dir");
+	assert_true(o.stacks && o.user_stacks && o.watch);
+	assert_true(o.older_ns == 2000000000ULL);
+	assert_int_equal(o.nr_fail_if, 2);
+	assert_string_equal(o.fail_if[0], "a+1");
+	assert_string_equal(o.fail_if[1], "b-2");
+
+	assert_int_equal(parse(&o, &all, "--keep 30s,64MiB --on latency>50ms,short --on error --after 1s"), 0);
+	assert_true(o.keep_ns == 30000000000ULL);
+	assert_int_equal(o.keep_bytes, 64 << 20);
+	assert_int_equal(o.on, ON_LATENCY | ON_SHORT | ON_ERROR);
+	assert_int_equal(o.on_latency_ns, 50000000);
+	assert_int_equal(o.after_ns, 1000000000);
+}
+
+static void every_word_is_taken(void **state)
+{
+	for (size_t i = 0; i < nr_options; i++) {
+		const struct opt *opt = &options[i];
+
+		for (size_t w = 0; w < opt->nr_words; w++) {
+			struct opts o;
+
+			opts_init(&o);
+			if (strcmp(opt->words[w], "latency>TIME"))
+				assert_int_equal(opt->set(&o, opt, opt->words[w]), 0);
+		}
+	}
+}
+
+/* A letter or a name that two options share would be taken for either. */
+static void options_differ(void **state)
+{
+	for (size_t i = 0; i < nr_options; i++) {
+		for (size_t k = 0; k < i; k++) {
+			bool same_name = !strcmp(options[i].name, options[k].name);
+
+			assert_int_equal(same_name, options[i].key == options[k].key);
+			if (same_name)
+				assert_false(options[i].bit & options[k].bit);
+		}
+	}
+	for (size_t c = 0; commands[c]; c++)
+		assert_false((commands[c]->takes & OPT_OUTPUT) && (commands[c]->takes & OPT_RECORD));
+}
+
+/* By enum row_by: the words are in its order. */
+static void by_means_what_it_says(void **state)
+{
+	static const struct { const char *word; unsigned int by; } cases[] = {
+		{ "--by mount", BY_MOUNT }, { "--by file", BY_FILE },
+		{ "--by process", BY_PROCESS }, { "--by thread", BY_THREAD },
+		{ "--by op", BY_OP }, { "--by type", BY_TYPE }, { "--by kind", BY_KIND },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct opts o;
+
+		assert_int_equal(parse(&o, &all, cases[i].word), 0);
+		assert_int_equal(o.by, cases[i].by);
+		assert_false(o.by_phase);
+	}
+}
+
+static void sizes(void **state)
+{
+	__u64 v;
+
+	assert_int_equal(parse_size("4096", &v), 0);
+	assert_int_equal(v, 4096);
+	assert_int_equal(parse_size("1.5K", &v), 0);
+	assert_int_equal(v, 1536);
+	assert_int_equal(parse_size("2GiB", &v), 0);
+	assert_true(v == 2ULL << 30);
+	assert_int_equal(parse_size("2X", &v), -EINVAL);
+	assert_int_equal(parse_size("-2", &v), -EINVAL);
+	assert_int_equal(parse_size("1e30G", &v), -EINVAL);
 }
 
 static void command_is_left_alone(void **state)
@@ -83,6 +196,35 @@ static void junk_is_refused(void **state)
 		const struct command *c;
 		const char *line, *names;
 	} cases[] = {
+		{ &all, "-t 2147483648", "--tid" },
+		{ &all, "-n longer-than-a-comm-is", "--comm" },
+		{ &all, "--inode 0", "--inode" },
+		{ &all, "--kind being", "known: begin, end" },
+		{ &all, "--type whole", "known: hole" },
+		{ &all, "--by foot", "known: mount" },
+		{ &all, "--pct 101", "'101'" },
+		{ &all, "--pct 50,", "'50,'" },
+		{ &all, "--pct p50", "'p50'" },
+		{ &all, "--pct 1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17", "--pct" },
+		{ &all, "--backend bfp", "known: auto, bpf" },
+		{ &all, "-u hours", "known: ns" },
+		{ &all, "-T now", "known: relative" },
+		{ &all, "--color blue", "known: auto" },
+		{ &all, "--keep 30", "'30'" },
+		{ &all, "--keep 0s", "'0s'" },
+		{ &all, "--keep 30s --on latency>", "--on" },
+		{ &all, "--keep 30s --on latency", "--on" },
+		{ &all, "--keep 30s --on latency>TIME", "--on" },
+		{ &all, "--on short", "--keep" },
+		{ &all, "--after 1s", "--keep" },
+		{ &all, "-j --csv", "--csv" },
+		{ &all, "-i a --backend bpf", "--backend" },
+		{ &all, "-i a --no-done", "--no-done" },
+		{ &all, "-i a --save b", "--save" },
+		{ &all, "-i a -g b", "cgroup" },
+		{ &all, "-i a -o a", "overwrite" },
+		{ &all, "-o a --save a", "same file" },
+		{ &all, "-i a -- true", "COMMAND" },
 		{ &cmd_hist, "-p 0", "'0'" },
 		{ &cmd_hist, "-p 12x", "'12x'" },
 		{ &cmd_hist, "-p -1", "'-1'" },
@@ -145,7 +287,7 @@ static void every_operation_has_a_name(void **state)
 {
 	__u32 ops;
 
-	assert_int_equal(parse_ops("read,read-direct,write,write-direct,zero,fault,unshare,report,writeback", &ops), 0);
+	assert_int_equal(parse_ops("read,read-direct,write,write-direct,append,append-direct,zero,fault,unshare,report,writeback", &ops), 0);
 	assert_int_equal(ops, (1 << FI_OPS) - 1);
 }
 
@@ -153,6 +295,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(all_options_arrive),
+		cmocka_unit_test(every_word_is_taken),
+		cmocka_unit_test(options_differ),
+		cmocka_unit_test(by_means_what_it_says),
+		cmocka_unit_test(sizes),
 		cmocka_unit_test(command_is_left_alone),
 		cmocka_unit_test(junk_is_refused),
 		cmocka_unit_test(durations),
