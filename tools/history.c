@@ -14,16 +14,13 @@
 
 static void diff_cell(struct cells *to, const struct cell *now, const struct cell *before)
 {
-	struct cells one = { (struct cell *)now, 1, 1 }, old = { (struct cell *)before, 1, 1 };
-	struct cells diff = { 0 };
+	struct cell *c = cells_add(to);
 
-	if (!before) {
-		*cells_add(to) = *now;
-		return;
-	}
-	cells_diff(&diff, &one, &old);
-	*cells_add(to) = diff.cell[0];
-	free(diff.cell);
+	c->key = now->key;
+	if (before)
+		cell_diff(&c->v, &now->v, &before->v);
+	else
+		c->v = now->v;
 }
 
 /* Both are sorted. Whatever happens in a cell, `done` grows. */
@@ -129,7 +126,7 @@ void interval_free(struct interval *iv)
 /* ---- packing ------------------------------------------------------------- */
 
 /* Everything but the head is 64-bit words, most of them zero. */
-#define WORDS(type)	(sizeof(type) / sizeof(__u64))
+#define WORDS(type)	((sizeof(type)) / (sizeof(__u64)))
 
 _Static_assert(sizeof(struct fi_cell) % sizeof(__u64) == 0, "words");
 _Static_assert(sizeof(struct fi_hist) % sizeof(__u64) == 0, "words");

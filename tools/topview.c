@@ -79,7 +79,6 @@ static bool is_rest(const struct top_row *r)
 char *top_row_name(const struct top_row *r, char *buf, size_t size)
 {
 	const struct fi_cell_key *k = &r->key;
-	const struct task *task;
 
 	if (r->server) {
 		snprintf(buf, size, "%.*s", FI_COMM_LEN, r->server->v.comm);
@@ -87,15 +86,6 @@ char *top_row_name(const struct top_row *r, char *buf, size_t size)
 	}
 	if ((r->by & BY_FILE) && !(k->flags & FI_KEY_OTHER_FILE))
 		return catalog_file_path(r->in->catalog, k->dev, k->ino, buf, size);
-	/* Numbers have columns of their own here. */
-	if ((r->by & (BY_PROCESS | BY_THREAD)) && !(k->flags & FI_KEY_OTHER_TASK)) {
-		task = catalog_task(r->in->catalog, r->by & BY_THREAD ? k->tid : k->pid);
-		if (task && task->comm[0]) {
-			snprintf(buf, size, "%s", r->by & BY_THREAD || !task->process[0] ?
-				 task->comm : task->process);
-			return buf;
-		}
-	}
 	return row_name(buf, size, r->in->catalog, r->by, k);
 }
 
