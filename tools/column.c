@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "column.h"
+#include "error.h"
 
 /* Not all of the text: this runs for every field of every operation. */
 static void value_clear(struct value *v)
@@ -195,4 +196,88 @@ void columns_csv(struct text *t, const struct column *c, size_t n, const void *r
 			csv_value(t, c[i].unit, &v);
 	}
 	text_add(t, "\n", 1);
+}
+
+/* ---- choosing columns ---------------------------------------------------- */
+
+static size_t find_name(const struct column *c, size_t n, const char *name, size_t len)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strlen(c[i].name) == len && !strncasecmp(c[i].name, name, len))
+			return i;
+	return n;
+}
+
+static void remove_column(struct columns *to, const struct column *c)
+{
+	size_t at = find_name(to->c, to->n, c->name, strlen(c->name));
+
+	if (at == to->n)
+		return;
+	to->n--;
+	memmove(to->c + at, to->c + at + 1, (to->n - at) * sizeof(*to->c));
+}
+
+/* One that is not in text unless asked for has no head and no width of its own. */
+static void append_column(struct columns *to, const struct column *c)
+{
+	struct column *last;
+
+	remove_column(to, c);
+	last = &to->c[to->n++];
+	*last = *c;
+	if (c->width)
+		return;
+	last->head = c->name;
+	last->width = strlen(c->name) < 8 ? 8 : strlen(c->name);
+	if (c->unit == U_TEXT)
+		last->width = -last->width;
+}
+
+static int no_column(const struct column *c, size_t n, const char *name, size_t len)
+{
+	struct text t = { 0 };
+	int err;
+
+	for (size_t i = 0; i < n; i++)
+		text_printf(&t, "%s%s", i ? ", " : "", c[i].name);
+	err = complain(FI_USAGE, "--columns: no column '%.*s'; there are: %s", (int)len, name,
+		       t.s);
+	text_free(&t);
+	return err;
+}
+
+int columns_choose(struct columns *to, const struct column *c, size_t n, const char *spec,
+		   bool all)
+{
+	bool change = !spec || *spec == '+' || *spec == '-';
+
+	to->c = xcalloc(n, sizeof(*c));
+	to->n = 0;
+	for (size_t i = 0; change && i < n; i++)
+		if (all || c[i].width)
+			append_column(to, &c[i]);
+	while (spec && *spec) {
+		size_t len = strcspn(spec, ","), at;
+		bool sign = len && (*spec == '+' || *spec == '-');
+
+		at = find_name(c, n, spec + sign, len - sign);
+		if (at == n) {
+			columns_free(to);
+			return no_column(c, n, spec, len);
+		}
+		if (*spec == '-')
+			remove_column(to, &c[at]);
+		else
+			append_column(to, &c[at]);
+		spec += len;
+		spec += *spec == ',';
+	}
+	return 0;
+}
+
+void columns_free(struct columns *c)
+{
+	free(c->c);
+	*c = (struct columns){ 0 };
 }

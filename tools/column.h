@@ -29,7 +29,7 @@ enum unit {
 struct value {
 	bool none;	/* nothing to show: "-" in text, left out in JSON */
 	uint64_t u;	/* all numbers; U_SIGNED as two's complement */
-	char s[256];	/* U_TEXT */
+	char s[1024];	/* U_TEXT; a path fits */
 };
 
 struct column {
@@ -61,5 +61,20 @@ void columns_text_head(struct text *t, const struct column *c, size_t n);
 void columns_text(struct text *t, const struct column *c, size_t n, const void *row,
 		  double seconds);
 void columns_json(struct json *j, const struct column *c, size_t n, const void *row);
+
+/* A choice of columns, made of a table's. */
+struct columns {
+	struct column *c;
+	size_t n;
+};
+
+/*
+ * As --columns says: "a,b" are these in this order; "+a,-b" changes what is shown
+ * without it (NULL): all that text has room for, or with `all` every column. Names
+ * are those of JSON, in any case. Reports unknown ones; returns 0 or an exit code.
+ */
+int columns_choose(struct columns *to, const struct column *c, size_t n, const char *spec,
+		   bool all);
+void columns_free(struct columns *c);
 
 #endif

@@ -55,7 +55,8 @@ __u64 hist_percentile(const struct fi_hist *h, double share)
 
 	if (!h->n)
 		return 0;
-	rank = ceil(share * h->n);
+	/* 0.07 * 100 shall be 7, not a little more. */
+	rank = ceil(share * h->n * (1 - 1e-12));
 	for (__u32 i = 0; i < FI_BINS; i++) {
 		seen += h->slot[i];
 		if (seen >= rank && seen) {

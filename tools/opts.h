@@ -38,6 +38,7 @@ enum {
 	OPT_ARGS	= 1 << 21,	/* files as arguments */
 	OPT_COLOR	= 1 << 22,
 	OPT_CELLS	= 1 << 23,	/* --cells */
+	OPT_COLUMNS	= 1 << 24,	/* --columns of OPT_TABLE alone */
 };
 
 enum timestamps { TIME_RELATIVE, TIME_WALL, TIME_MONOTONIC };
@@ -101,6 +102,7 @@ struct opts {
 	unsigned int nr_pct;	/* 0: p50,p90,p99,p99.9 */
 	double pct[PCT_MAX];	/* 0..100, ascending */
 	const char *hgrm;	/* directory */
+	bool bins;
 	bool stacks;
 	bool user_stacks;
 	/* flight recorder */
