@@ -423,7 +423,7 @@ static size_t pick_columns(struct column *out, const struct histview *v, unsigne
 void histview_init(struct histview *v, const struct opts *o, const struct catalog *catalog)
 {
 	*v = (struct histview){ .catalog = catalog, .by = o->by & ~BY_KIND,
-				.by_phase = o->by_phase };
+				.by_phase = o->by_phase, .bins = o->bins };
 	if (!o->by && !o->by_phase)
 		v->by = BY_OP;
 	if (v->by & BY_FILE)

@@ -17,8 +17,8 @@ struct histview {
 	bool bins;		/* CSV: a line for each bin */
 	unsigned int nr_pct;
 	double pct[PCT_MAX];	/* 0..100 */
-	char pct_name[PCT_MAX][16];	/* "p99.9" */
-	char pct_head[PCT_MAX][16];	/* "P99.9" */
+	char pct_name[PCT_MAX][24];	/* "p99.9" */
+	char pct_head[PCT_MAX][24];	/* "P99.9" */
 };
 
 /* From o->by, o->by_phase and o->pct. */

@@ -4,8 +4,11 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include "docs.h"
 #include "error.h"
 #include "names.h"
 #include "opts.h"
@@ -391,6 +394,8 @@ const struct opt options[] = {
 	  OPT_STACKS, GROUP_VIEW, .set = set_flag, TO(user_stacks) },
 	{ "older-than", 0x10f, "TIME", "only what has been waiting for as long",
 	  OPT_WATCH, GROUP_VIEW, .set = set_time, TO(older_ns) },
+	{ "all", 0x130, NULL, "other requests of FUSE, too, not only iomap's",
+	  OPT_WATCH, GROUP_VIEW, .set = set_flag, TO(all) },
 	{ "watch", 'w', NULL, "look again each interval until a signal",
 	  OPT_WATCH, GROUP_VIEW, .set = set_flag, TO(watch) },
 	{ "fail-if", 0x110, "METRIC{+|-}CHANGE",
@@ -414,6 +419,8 @@ const struct opt options[] = {
 	  OPT_RECORD, GROUP_OUTPUT, VALUE_FILE, .set = set_string, TO(save) },
 	{ "hgrm", 0x115, "DIR", "also write each histogram to DIR as an HdrHistogram .hgrm file",
 	  OPT_HGRM, GROUP_OUTPUT, VALUE_DIR, .set = set_string, TO(hgrm) },
+	{ "bins", 0x130, NULL, "with --csv: a line for each bin of the histograms",
+	  OPT_HGRM, GROUP_OUTPUT, .set = set_flag, TO(bins) },
 	{ "save", 0x116, "FILE", "also record the run to FILE",
 	  OPT_SAVE, GROUP_OUTPUT, VALUE_FILE, .set = set_string, TO(save) },
 	{ "unit", 'u', "UNIT", "show all times in this unit",
@@ -465,7 +472,6 @@ char *command_args(const struct command *c, char *buf, size_t size)
 struct parse {
 	struct opts *o;
 	const struct command *command;
-	const struct argp *argp;
 	int positional;
 	int next;		/* of argv, behind what was understood */
 	bool reported;
@@ -527,6 +533,21 @@ static error_t positional(struct parse *p, const char *arg)
 	return 0;
 }
 
+#define HELP_WIDTH_MAX	100	/* wider lines read badly */
+
+static void show_help(const struct command *c)
+{
+	struct winsize size;
+	struct text t = { 0 };
+	int width = 80;
+
+	if (!ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) && size.ws_col >= 50)
+		width = size.ws_col < HELP_WIDTH_MAX ? size.ws_col : HELP_WIDTH_MAX;
+	help_text(&t, c, width);
+	fputs(t.s, stdout);
+	exit(FI_OK);
+}
+
 static error_t parse_one(int key, char *arg, struct argp_state *state)
 {
 	struct parse *p = state->input;
@@ -537,10 +558,8 @@ static error_t parse_one(int key, char *arg, struct argp_state *state)
 	p->next = state->next;
 	if (key == ARGP_KEY_ARG)
 		return positional(p, arg);
-	if (key == KEY_HELP) {
-		argp_help(p->argp, stdout, ARGP_HELP_STD_HELP, state->argv[0]);
-		exit(FI_OK);
-	}
+	if (key == KEY_HELP)
+		show_help(p->command);
 	return opt->set(p->o, opt, arg) ? bad_value(p, opt, arg) : 0;
 }
 
@@ -611,48 +630,24 @@ void opts_init(struct opts *o)
 	*o = (struct opts){ .interval_ns = 1000000000 };
 }
 
-/* What a word may be belongs into the help, but not into the table. */
-static const char *help_text(const struct opt *opt)
-{
-	struct text t = { 0 };
-
-	if (!opt->nr_words)
-		return opt->help;
-	text_printf(&t, "%s: ", opt->help);
-	for (size_t i = 0; i < opt->nr_words; i++)
-		text_printf(&t, "%s%s", i ? ", " : "", opt->words[i]);
-	return t.s;	/* lives as long as the program */
-}
-
-/* The options of a command under the headings of their groups. */
+/* For argp, which parses only: help_text() prints. */
 static struct argp_option *argp_table(const struct command *c)
 {
-	struct argp_option *table = xcalloc(nr_options + OPT_GROUPS + 1, sizeof(*table));
-	int n = 0, group = -1;
+	struct argp_option *table = xcalloc(nr_options + 1, sizeof(*table));
+	int n = 0;
 
-	for (size_t i = 0; i < nr_options; i++) {
-		const struct opt *o = &options[i];
-
-		if (!command_takes(c, o))
-			continue;
-		if ((int)o->group != group) {
-			group = o->group;
-			table[n++] = (struct argp_option){ .doc = opt_group_title[group],
-							   .group = group + 1 };
-		}
-		table[n++] = (struct argp_option){ o->name, o->key, o->arg, 0, help_text(o),
-						   group + 1 };
-	}
+	for (size_t i = 0; i < nr_options; i++)
+		if (command_takes(c, &options[i]))
+			table[n++] = (struct argp_option){ options[i].name, options[i].key,
+							   options[i].arg };
 	return table;
 }
 
 int opts_parse(struct opts *o, const struct command *command, int argc, char **argv)
 {
 	struct argp_option *table = argp_table(command);
-	char args[64];
-	struct argp argp = { table, parse_one, command_args(command, args, sizeof(args)),
-			     command->doc };
-	struct parse p = { .o = o, .command = command, .argp = &argp, .next = 1 };
+	struct argp argp = { table, parse_one };
+	struct parse p = { .o = o, .command = command, .next = 1 };
 	const char *why;
 	int err;
 

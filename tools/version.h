@@ -3,5 +3,6 @@
 #define VERSION_H
 
 #define FUSEIOMAP_VERSION	"0.1"
+#define FUSEIOMAP_DATE		"November 24, 2026"	/* of the man pages */
 
 #endif
