@@ -38,6 +38,7 @@ TOOL_LIBS := -lbpf -ltracecmd -ltracefs -ltraceevent -ldw -lelf -ljansson -lzstd
 FUSE_CFLAGS = $(shell pkg-config --cflags fuse3)
 FUSE_LIBS = $(shell pkg-config --libs fuse3)
 
+SKELETONS := $(patsubst bpf/%.bpf.c,$(B)/%.skel.h,$(wildcard bpf/*.bpf.c))
 TOOL_SRC := $(wildcard tools/*.c tools/*/*.c)
 TOOL_OBJ := $(TOOL_SRC:%.c=$(B)/obj/%.o)
 DEMO_SRC := $(filter-out demo/load.c,$(wildcard demo/*.c))
@@ -103,19 +104,20 @@ tools-needed:
 		echo "to build, run as root: apt-get install $$missing" >&2; exit 1; }
 
 # ---- BPF: object, skeleton
-$(B)/fuseiomap.bpf.o: bpf/fuseiomap.bpf.c $(wildcard bpf/*.h include/*.h)
+$(B)/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.h include/*.h)
 	@mkdir -p $(@D)
 	$(call say,BPF ,$@)$(CLANG) -target bpf -mcpu=v3 -O2 -g -Wall -Werror -D__TARGET_ARCH_x86 \
 		-Iinclude -Ibpf -I/usr/include/$(shell $(CC) -print-multiarch) -c $< -o $@.tmp
 	$(Q)$(BPFTOOL) gen object $@ $@.tmp
 	@rm -f $@.tmp
 
-$(B)/fuseiomap.skel.h: $(B)/fuseiomap.bpf.o
-	$(call say,SKEL,$@)$(BPFTOOL) gen skeleton $< name fuseiomap > $@.tmp
+.SECONDARY: $(SKELETONS:.skel.h=.bpf.o)
+$(B)/%.skel.h: $(B)/%.bpf.o
+	$(call say,SKEL,$@)$(BPFTOOL) gen skeleton $< name $* > $@.tmp
 	@mv $@.tmp $@
 
 # ---- C
-$(B)/obj/tools/%.o: tools/%.c | $(B)/fuseiomap.skel.h
+$(B)/obj/tools/%.o: tools/%.c | $(SKELETONS)
 	@mkdir -p $(@D)
 	$(call say,CC  ,$@)$(CC) $(CPPFLAGS) $(CFLAGS) -c $< -o $@
 
@@ -135,9 +137,20 @@ $(B)/iomapfs: $(DEMO_OBJ)
 $(B)/iomapload: $(B)/obj/demo/load.o
 	$(call say,LINK,$@)$(CC) $(LDFLAGS) $^ -o $@
 
-$(B)/tests/%: tests/unit/%.c $(UNIT_OBJ)
+# What reads files that others made is tested with sanitizers, test by test.
+SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined
+SAN_test_recording := recording recfile flight recorder source_recording catalog model text
+
+$(B)/san/tools/%.o: tools/%.c | $(SKELETONS)
 	@mkdir -p $(@D)
-	$(call say,TEST,$@)$(CC) $(CPPFLAGS) -Idemo $(FUSE_CFLAGS) $(CFLAGS) -pthread $(LDFLAGS) $< $(UNIT_OBJ) \
+	$(call say,CC  ,$@)$(CC) $(CPPFLAGS) $(CFLAGS) $(SANITIZE) -c $< -o $@
+
+.SECONDEXPANSION:
+$(B)/tests/%: tests/unit/%.c $(UNIT_OBJ) $$(addprefix $(B)/san/tools/,$$(addsuffix .o,$$(SAN_$$*)))
+	@mkdir -p $(@D)
+	$(call say,TEST,$@)$(CC) $(CPPFLAGS) -Idemo $(FUSE_CFLAGS) $(CFLAGS) -pthread $(LDFLAGS) \
+		$(if $(SAN_$*),$(SANITIZE)) $< $(filter $(B)/san/%,$^) \
+		$(filter-out $(SAN_$*:%=$(B)/obj/tools/%.o),$(UNIT_OBJ)) \
 		-o $@ -lcmocka $(TOOL_LIBS) $(FUSE_LIBS)
 
 # The programs and the unit tests, which `tests/run unit` runs
