@@ -43,6 +43,8 @@ struct snapshot {
 	struct fi_shares shares[FI_OPS];
 	struct fi_ledger ledger;
 	__u64 missed;		/* events that the kernel skipped our programs for */
+	__u64 gaps;		/* parts of a recording that are missing */
+	__u64 gap_records;	/* records that were in them, as far as is known */
 	bool splits;		/* the kernel has the events that split the wait */
 	bool upstream;		/* it has no done events: ENDs and IOENDs are a sample */
 };
