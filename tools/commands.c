@@ -9,6 +9,7 @@ const struct command *const commands[] = {
 	&cmd_trace,
 	&cmd_record,
 	&cmd_doctor,
+	&cmd_schema,
 	NULL,
 };
 

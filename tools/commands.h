@@ -9,5 +9,6 @@ extern const struct command cmd_hist;
 extern const struct command cmd_trace;
 extern const struct command cmd_record;
 extern const struct command cmd_doctor;
+extern const struct command cmd_schema;
 
 #endif
