@@ -38,6 +38,7 @@ TOOL_LIBS := -lbpf -ltracecmd -ltracefs -ltraceevent -ldw -lelf -ljansson -lzstd
 FUSE_CFLAGS = $(shell pkg-config --cflags fuse3)
 FUSE_LIBS = $(shell pkg-config --libs fuse3)
 
+SKELETONS := $(patsubst bpf/%.bpf.c,$(B)/%.skel.h,$(wildcard bpf/*.bpf.c))
 TOOL_SRC := $(wildcard tools/*.c tools/*/*.c)
 TOOL_OBJ := $(TOOL_SRC:%.c=$(B)/obj/%.o)
 DEMO_SRC := $(filter-out demo/load.c,$(wildcard demo/*.c))
@@ -103,19 +104,20 @@ tools-needed:
 		echo "to build, run as root: apt-get install $$missing" >&2; exit 1; }
 
 # ---- BPF: object, skeleton
-$(B)/fuseiomap.bpf.o: bpf/fuseiomap.bpf.c $(wildcard bpf/*.h include/*.h)
+$(B)/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.h include/*.h)
 	@mkdir -p $(@D)
 	$(call say,BPF ,$@)$(CLANG) -target bpf -mcpu=v3 -O2 -g -Wall -Werror -D__TARGET_ARCH_x86 \
 		-Iinclude -Ibpf -I/usr/include/$(shell $(CC) -print-multiarch) -c $< -o $@.tmp
 	$(Q)$(BPFTOOL) gen object $@ $@.tmp
 	@rm -f $@.tmp
 
-$(B)/fuseiomap.skel.h: $(B)/fuseiomap.bpf.o
-	$(call say,SKEL,$@)$(BPFTOOL) gen skeleton $< name fuseiomap > $@.tmp
+.SECONDARY: $(SKELETONS:.skel.h=.bpf.o)
+$(B)/%.skel.h: $(B)/%.bpf.o
+	$(call say,SKEL,$@)$(BPFTOOL) gen skeleton $< name $* > $@.tmp
 	@mv $@.tmp $@
 
 # ---- C
-$(B)/obj/tools/%.o: tools/%.c | $(B)/fuseiomap.skel.h
+$(B)/obj/tools/%.o: tools/%.c | $(SKELETONS)
 	@mkdir -p $(@D)
 	$(call say,CC  ,$@)$(CC) $(CPPFLAGS) $(CFLAGS) -c $< -o $@
 

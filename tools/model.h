@@ -67,6 +67,7 @@ void snapshot_sort(struct snapshot *s);
 void cell_merge(struct fi_cell *to, const struct fi_cell *from);
 
 /* to = now - before. Cells that `before` lacks count from zero. */
+void cell_diff(struct fi_cell *to, const struct fi_cell *now, const struct fi_cell *before);
 void cells_diff(struct cells *to, const struct cells *now, const struct cells *before);
 
 /* ---- rows ---------------------------------------------------------------- */
