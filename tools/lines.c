@@ -2,11 +2,12 @@
 /* The types of lines in JSON output: what the tables of columns do not say. */
 #include <string.h>
 
-#include "frame.h"
 #include "histview.h"
 #include "names.h"
 #include "schema.h"
+#include "topview.h"
 #include "trace.h"
+#include "waiting.h"
 
 #define WORDS(w)	.words = w, .nr_words = sizeof(w) / sizeof(w[0])
 
@@ -65,6 +66,12 @@ static const struct field end_fields[] = {
 	{ NULL }
 };
 
+static size_t copy(struct column *to, const struct column *c, size_t n)
+{
+	memcpy(to, c, n * sizeof(*c));
+	return n;
+}
+
 /* ---- hist ---------------------------------------------------------------- */
 
 static const char *const by_words[] = {
@@ -114,6 +121,16 @@ static const struct field shares_fields[] = {
 	{ NULL }
 };
 
+static size_t columns_of_counts(struct column *to, int arg)
+{
+	return histview_counts_columns(to);
+}
+
+static size_t columns_of_hist(struct column *to, int arg)
+{
+	return histview_hist_columns(to);
+}
+
 /* ---- top ----------------------------------------------------------------- */
 
 static const struct field interval_fields[] = {
@@ -128,15 +145,12 @@ static const struct field row_fields[] = {
 	{ NULL }
 };
 
-static size_t copy(struct column *to, const struct column *c, size_t n)
+static size_t columns_of_view(struct column *to, int view)
 {
-	memcpy(to, c, n * sizeof(*c));
-	return n;
-}
+	size_t n;
+	const struct column *c = view_columns(view, &n);
 
-static size_t columns_of_top(struct column *to)
-{
-	return copy(to, top_columns, nr_top_columns);
+	return copy(to, c, n);
 }
 
 /* ---- trace --------------------------------------------------------------- */
@@ -147,9 +161,48 @@ static const struct field op_fields[] = {
 	{ NULL }
 };
 
-static size_t columns_of_trace(struct column *to)
+static size_t columns_of_trace(struct column *to, int arg)
 {
 	return copy(to, trace_columns, nr_trace_columns);
+}
+
+/* ---- inflight ------------------------------------------------------------ */
+
+static const struct field look_fields[] = {
+	{ "ts_ns", F_UINT, "when" },
+	{ "waiting", F_UINT, "how many wait" },
+	{ "tick_ns", F_UINT, "how exact ages are" },
+	{ "walked", F_BOOL, "the kernel's own lists of requests were read" },
+	{ "missed", F_UINT, "requests that could not be read" },
+	{ NULL }
+};
+
+static const struct field waiting_fields[] = {
+	{ "stack", F_LIST, "of the caller: kernel frames, innermost first", true },
+	{ NULL }
+};
+
+static const struct field thread_fields[] = {
+	{ "tid", F_UINT, "thread" },
+	{ "comm", F_STRING, "its name" },
+	{ "state", F_STRING, "as in /proc/TID/stat" },
+	{ "idle", F_BOOL, "waits for a request" },
+	{ "stack", F_LIST, "kernel frames, innermost first", true },
+	{ NULL }
+};
+
+static const struct field server_fields[] = {
+	{ "connection", F_UINT, "dev of the mount" },
+	{ "mount", F_STRING, "mount point" },
+	{ "server_pid", F_UINT, "process that serves it", true },
+	{ "timeout_ns", F_UINT, "when the kernel gives up on a request", true },
+	{ "threads", F_LIST, "of the server", .members = thread_fields },
+	{ NULL }
+};
+
+static size_t columns_of_inflight(struct column *to, int arg)
+{
+	return copy(to, inflight_columns, nr_inflight_columns);
 }
 
 /* ---- doctor -------------------------------------------------------------- */
@@ -170,14 +223,26 @@ const struct line_type line_types[] = {
 	{ "header", NULL, "first line: what this is", header_fields },
 	{ "window", "hist", "what the lines up to the next one are of", window_fields },
 	{ "counts", "hist", "what was counted of some operations", counts_fields,
-	  histview_counts_columns },
-	{ "hist", "hist", "one histogram", hist_fields, histview_hist_columns, true },
+	  columns_of_counts },
+	{ "hist", "hist", "one histogram", hist_fields, columns_of_hist, 0, true },
 	{ "shares", "hist", "how much of what was asked for was written", shares_fields },
 	{ "interval", "top", "what the lines up to the next one are of", interval_fields },
-	{ "mount", "top", "what happened on a mount in the interval", row_fields, columns_of_top },
-	{ "file", "top", "the same of a file", row_fields, columns_of_top },
-	{ "operation", "top", "the same of an operation", row_fields, columns_of_top },
+	{ "mount", "top", "what happened on a mount in the interval",
+	  row_fields, columns_of_view, VIEW_MOUNTS },
+	{ "file", "top", "the same of a file", row_fields, columns_of_view, VIEW_FILES },
+	{ "process", "top", "the same of a process", row_fields, columns_of_view, VIEW_PROCESSES },
+	{ "thread", "top", "the same of a thread", row_fields, columns_of_view, VIEW_THREADS },
+	{ "server", "top", "what a thread of a server did in the interval",
+	  row_fields, columns_of_view, VIEW_SERVERS },
+	{ "operation", "top", "what happened of an operation in the interval",
+	  row_fields, columns_of_view, VIEW_OPS },
+	{ "type", "top", "the same of a type of mapping", row_fields, columns_of_view, VIEW_TYPES },
 	{ "op", "trace", "a finished operation", op_fields, columns_of_trace },
+	{ "look", "inflight", "a look at what waits; the lines up to the next one are of it",
+	  look_fields },
+	{ "waiting", "inflight", "an operation that waits, oldest first",
+	  waiting_fields, columns_of_inflight },
+	{ "waiting_server", "inflight", "a server that something waits for", server_fields },
 	{ "check", "doctor", "one thing that was looked at", check_fields },
 	{ "end", NULL, "last line: what was seen, and what was not", end_fields },
 };

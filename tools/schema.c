@@ -134,7 +134,7 @@ static bool is_repeated(const struct column *c, size_t i)
 static void put_line(struct json *j, const struct line_type *line)
 {
 	struct column c[MAX_LINE_COLUMNS];
-	size_t n = line->columns ? line->columns(c) : 0;
+	size_t n = line->columns ? line->columns(c, line->arg) : 0;
 
 	json_open(j, line->type, '{');
 	put_type(j, "object", line->help);

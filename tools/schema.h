@@ -39,7 +39,8 @@ struct line_type {
 	const char *help;
 	const struct field *fields;	/* beside "type"; or NULL */
 	/* Fills `to`, returns how many. What is not there is left out, so all are optional. */
-	size_t (*columns)(struct column *to);
+	size_t (*columns)(struct column *to, int arg);
+	int arg;
 	bool percentiles;	/* any number of "p50", "p99.9" */
 };
 
