@@ -137,9 +137,20 @@ $(B)/iomapfs: $(DEMO_OBJ)
 $(B)/iomapload: $(B)/obj/demo/load.o
 	$(call say,LINK,$@)$(CC) $(LDFLAGS) $^ -o $@
 
-$(B)/tests/%: tests/unit/%.c $(UNIT_OBJ)
+# What reads files that others made is tested with sanitizers, test by test.
+SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined
+SAN_test_recording := recording recfile flight recorder source_recording catalog model text
+
+$(B)/san/tools/%.o: tools/%.c | $(SKELETONS)
 	@mkdir -p $(@D)
-	$(call say,TEST,$@)$(CC) $(CPPFLAGS) -Idemo $(FUSE_CFLAGS) $(CFLAGS) -pthread $(LDFLAGS) $< $(UNIT_OBJ) \
+	$(call say,CC  ,$@)$(CC) $(CPPFLAGS) $(CFLAGS) $(SANITIZE) -c $< -o $@
+
+.SECONDEXPANSION:
+$(B)/tests/%: tests/unit/%.c $(UNIT_OBJ) $$(addprefix $(B)/san/tools/,$$(addsuffix .o,$$(SAN_$$*)))
+	@mkdir -p $(@D)
+	$(call say,TEST,$@)$(CC) $(CPPFLAGS) -Idemo $(FUSE_CFLAGS) $(CFLAGS) -pthread $(LDFLAGS) \
+		$(if $(SAN_$*),$(SANITIZE)) $< $(filter $(B)/san/%,$^) \
+		$(filter-out $(SAN_$*:%=$(B)/obj/tools/%.o),$(UNIT_OBJ)) \
 		-o $@ -lcmocka $(TOOL_LIBS) $(FUSE_LIBS)
 
 # The programs and the unit tests, which `tests/run unit` runs

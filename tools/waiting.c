@@ -436,17 +436,24 @@ int waiting_kind_of_stack(const char *stack, int *op)
 		{ "fuse_iomap_ops_finish", FI_END }, { "fuse_iomap_end", FI_END },
 		{ "fuse_iomap_send_ioend", FI_IOEND }, { "fuse_iomap_ioend", FI_IOEND },
 	};
+	/* The second tells apart what the first does for several. */
 	static const struct {
-		const char *function;
+		const char *function, *under;
 		int op;
 	} ops[] = {
-		{ "iomap_readahead", FI_READ }, { "iomap_read_folio", FI_READ },
-		{ "fuse_iomap_dio_read", FI_READ_DIRECT },
-		{ "fuse_iomap_dio_write", FI_WRITE_DIRECT },
-		{ "iomap_file_buffered_write", FI_WRITE }, { "iomap_zero_range", FI_ZERO },
-		{ "iomap_page_mkwrite", FI_FAULT }, { "iomap_fiemap", FI_REPORT },
-		{ "iomap_seek_hole", FI_REPORT }, { "iomap_seek_data", FI_REPORT },
-		{ "iomap_writepages", FI_WRITEBACK }, { "fuse_iomap_end_ioends", FI_WRITEBACK },
+		{ "iomap_zero_range", NULL, FI_ZERO }, { "iomap_fiemap", NULL, FI_REPORT },
+		{ "iomap_seek_hole", NULL, FI_REPORT }, { "iomap_seek_data", NULL, FI_REPORT },
+		{ "iomap_page_mkwrite", NULL, FI_FAULT }, { "iomap_file_unshare", NULL, FI_UNSHARE },
+		{ "iomap_writepages", NULL, FI_WRITEBACK },
+		{ "fuse_iomap_end_ioends", NULL, FI_WRITEBACK },
+		{ "iomap_readahead", NULL, FI_READ }, { "iomap_read_folio", NULL, FI_READ },
+		{ "iomap_file_buffered_write", NULL, FI_WRITE },
+		{ "iomap_dio_rw", "fuse_iomap_read_iter", FI_READ_DIRECT },
+		{ "iomap_dio_rw", "fuse_iomap_direct_read", FI_READ_DIRECT },
+		{ "iomap_dio_rw", "fuse_iomap_write_iter", FI_WRITE_DIRECT },
+		{ "iomap_dio_rw", "fuse_iomap_direct_write", FI_WRITE_DIRECT },
+		/* The completion of a direct write, elsewhere than in its system call. */
+		{ "iomap_dio_complete_work", NULL, FI_WRITE_DIRECT },
 	};
 	bool asleep = false;
 
@@ -456,7 +463,8 @@ int waiting_kind_of_stack(const char *stack, int *op)
 	if (!asleep)
 		return -1;
 	for (size_t i = 0; i < sizeof(ops) / sizeof(ops[0]) && *op < 0; i++)
-		if (proc_stack_has(stack, ops[i].function))
+		if (proc_stack_has(stack, ops[i].function) &&
+		    (!ops[i].under || proc_stack_has(stack, ops[i].under)))
 			*op = ops[i].op;
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
 		if (proc_stack_has(stack, kinds[i].function))
@@ -529,8 +537,8 @@ static void look_at_thread(void *ctx, __u32 pid, __u32 tid)
 	w->r.tid = tid;
 	w->r.waits = s->skel || t.state == 'R' ? FI_WAITS_WAKEUP : FI_WAITS_UNKNOWN;
 	memcpy(w->r.comm, t.comm, sizeof(w->r.comm));
-	w->age_known = w->age_least = true;
 	w->age_ns = s->now_ns - known_since(s, &t);
+	w->age_known = w->age_least = w->age_ns != 0;
 	w->caller = t;
 	take_file(w);
 }
