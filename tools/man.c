@@ -24,7 +24,7 @@ static void put(struct text *t, const char *s, size_t len)
 	for (size_t i = 0; i < len; i++) {
 		if (start && (s[i] == '.' || s[i] == '\''))
 			text_printf(t, "\\&");
-		start = s[i] == ' ' && i && strchr(".:?", s[i - 1]);
+		start = s[i] == ' ' && i > 1 && strchr(".:?", s[i - 1]) && s[i - 2] != '.';
 		if (s[i] == '\\')
 			text_printf(t, "\\e");
 		else
@@ -36,10 +36,12 @@ static void put(struct text *t, const char *s, size_t len)
 /* With a full stop, which the help of options does without. */
 static void put_sentence(struct text *t, const char *s)
 {
-	text_printf(t, "%c", toupper((unsigned char)*s));
-	put(t, s + 1, strlen(s + 1));
-	t->len--;
-	text_printf(t, "%s\n", strchr(".:", s[strlen(s) - 1]) ? "" : ".");
+	struct text line = { 0 };
+
+	text_printf(&line, "%c%s%s", toupper((unsigned char)*s), s + 1,
+		    strchr(".:", s[strlen(s) - 1]) ? "" : ".");
+	put(t, line.s, line.len);
+	text_free(&line);
 }
 
 static void paragraphs(struct text *t, const char *s, const char *end)
