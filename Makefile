@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # make            build/fuseiomap, build/fuseiomap-top, build/iomapfs
+# make tour       fuseiomap top on a recording; needs no root and no such kernel
 # make demo       fuseiomap-top over a real load on a patched kernel in a VM
 # make check      all tests
 # make kernel     only the patched kernel (kept in a cache outside the tree)
@@ -49,13 +50,17 @@ UNIT_OBJ := $(filter-out %/main.o %/iomapfs.o,$(TOOL_OBJ) $(DEMO_OBJ))
 
 # Commands that people type as fuseiomap-COMMAND
 LINKS := $(addprefix fuseiomap-,top hist trace short inflight record diff)
+# What reads files that others made is tested with sanitizers, test by test.
+SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined
+SAN_test_recording := recording recfile flight recorder source_recording catalog model text
+
 PROGRAMS := $(addprefix $(B)/,fuseiomap $(LINKS) iomapfs iomapload)
 
 # V=1 shows the commands, else one short line each.
 Q := $(if $(V),,@)
 say = $(if $(V),,@echo "  $(1) $(2)";)
 
-.PHONY: all demo check kernel vm deps clean tools-needed unit docs install uninstall
+.PHONY: all tour demo check kernel vm deps clean tools-needed unit docs install uninstall
 all: tools-needed
 	@$(MAKE) -s --no-print-directory -j$$(nproc) $(PROGRAMS) docs
 
@@ -68,6 +73,9 @@ demo: deps
 	$(call step,kernel,kernel/build)
 	$(call step,demo in the VM,mkdir -p $(B)/demo && \
 		OUT=$(B)/demo kernel/run -m 2048 -d 2G -- demo/run)
+
+tour: all
+	@demo/tour
 
 check: deps
 	@tests/run
@@ -111,7 +119,7 @@ $(B)/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.h include/*.h)
 	$(Q)$(BPFTOOL) gen object $@ $@.tmp
 	@rm -f $@.tmp
 
-.SECONDARY: $(SKELETONS:.skel.h=.bpf.o)
+.SECONDARY: $(SKELETONS:.skel.h=.bpf.o) $(SAN_test_recording:%=$(B)/san/tools/%.o)
 $(B)/%.skel.h: $(B)/%.bpf.o
 	$(call say,SKEL,$@)$(BPFTOOL) gen skeleton $< name $* > $@.tmp
 	@mv $@.tmp $@
@@ -137,10 +145,7 @@ $(B)/iomapfs: $(DEMO_OBJ)
 $(B)/iomapload: $(B)/obj/demo/load.o
 	$(call say,LINK,$@)$(CC) $(LDFLAGS) $^ -o $@
 
-# What reads files that others made is tested with sanitizers, test by test.
-SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined
-SAN_test_recording := recording recfile flight recorder source_recording catalog model text
-
+# What reads files that others made is tested with sanitizers: SAN_*
 $(B)/san/tools/%.o: tools/%.c | $(SKELETONS)
 	@mkdir -p $(@D)
 	$(call say,CC  ,$@)$(CC) $(CPPFLAGS) $(CFLAGS) $(SANITIZE) -c $< -o $@
