@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # make            build/fuseiomap, build/fuseiomap-top, build/iomapfs
+# make tour       fuseiomap top on a recording; needs no root and no such kernel
 # make demo       fuseiomap-top over a real load on a patched kernel in a VM
 # make check      all tests
 # make kernel     only the patched kernel (kept in a cache outside the tree)
@@ -38,6 +39,7 @@ TOOL_LIBS := -lbpf -ltracecmd -ltracefs -ltraceevent -ldw -lelf -ljansson -lzstd
 FUSE_CFLAGS = $(shell pkg-config --cflags fuse3)
 FUSE_LIBS = $(shell pkg-config --libs fuse3)
 
+SKELETONS := $(patsubst bpf/%.bpf.c,$(B)/%.skel.h,$(wildcard bpf/*.bpf.c))
 TOOL_SRC := $(wildcard tools/*.c tools/*/*.c)
 TOOL_OBJ := $(TOOL_SRC:%.c=$(B)/obj/%.o)
 DEMO_SRC := $(filter-out demo/load.c,$(wildcard demo/*.c))
@@ -48,13 +50,17 @@ UNIT_OBJ := $(filter-out %/main.o %/iomapfs.o,$(TOOL_OBJ) $(DEMO_OBJ))
 
 # Commands that people type as fuseiomap-COMMAND
 LINKS := $(addprefix fuseiomap-,top hist trace short inflight record diff)
+# What reads files that others made is tested with sanitizers, test by test.
+SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined
+SAN_test_recording := recording recfile flight recorder source_recording catalog model text
+
 PROGRAMS := $(addprefix $(B)/,fuseiomap $(LINKS) iomapfs iomapload)
 
 # V=1 shows the commands, else one short line each.
 Q := $(if $(V),,@)
 say = $(if $(V),,@echo "  $(1) $(2)";)
 
-.PHONY: all demo check kernel vm deps clean tools-needed unit docs install uninstall
+.PHONY: all tour demo check kernel vm deps clean tools-needed unit docs install uninstall
 all: tools-needed
 	@$(MAKE) -s --no-print-directory -j$$(nproc) $(PROGRAMS) docs
 
@@ -67,6 +73,9 @@ demo: deps
 	$(call step,kernel,kernel/build)
 	$(call step,demo in the VM,mkdir -p $(B)/demo && \
 		OUT=$(B)/demo kernel/run -m 2048 -d 2G -- demo/run)
+
+tour: all
+	@demo/tour
 
 check: deps
 	@tests/run
@@ -103,19 +112,20 @@ tools-needed:
 		echo "to build, run as root: apt-get install $$missing" >&2; exit 1; }
 
 # ---- BPF: object, skeleton
-$(B)/fuseiomap.bpf.o: bpf/fuseiomap.bpf.c $(wildcard bpf/*.h include/*.h)
+$(B)/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.h include/*.h)
 	@mkdir -p $(@D)
 	$(call say,BPF ,$@)$(CLANG) -target bpf -mcpu=v3 -O2 -g -Wall -Werror -D__TARGET_ARCH_x86 \
 		-Iinclude -Ibpf -I/usr/include/$(shell $(CC) -print-multiarch) -c $< -o $@.tmp
 	$(Q)$(BPFTOOL) gen object $@ $@.tmp
 	@rm -f $@.tmp
 
-$(B)/fuseiomap.skel.h: $(B)/fuseiomap.bpf.o
-	$(call say,SKEL,$@)$(BPFTOOL) gen skeleton $< name fuseiomap > $@.tmp
+.SECONDARY: $(SKELETONS:.skel.h=.bpf.o) $(SAN_test_recording:%=$(B)/san/tools/%.o)
+$(B)/%.skel.h: $(B)/%.bpf.o
+	$(call say,SKEL,$@)$(BPFTOOL) gen skeleton $< name $* > $@.tmp
 	@mv $@.tmp $@
 
 # ---- C
-$(B)/obj/tools/%.o: tools/%.c | $(B)/fuseiomap.skel.h
+$(B)/obj/tools/%.o: tools/%.c | $(SKELETONS)
 	@mkdir -p $(@D)
 	$(call say,CC  ,$@)$(CC) $(CPPFLAGS) $(CFLAGS) -c $< -o $@
 
@@ -135,9 +145,17 @@ $(B)/iomapfs: $(DEMO_OBJ)
 $(B)/iomapload: $(B)/obj/demo/load.o
 	$(call say,LINK,$@)$(CC) $(LDFLAGS) $^ -o $@
 
-$(B)/tests/%: tests/unit/%.c $(UNIT_OBJ)
+# What reads files that others made is tested with sanitizers: SAN_*
+$(B)/san/tools/%.o: tools/%.c | $(SKELETONS)
 	@mkdir -p $(@D)
-	$(call say,TEST,$@)$(CC) $(CPPFLAGS) -Idemo $(FUSE_CFLAGS) $(CFLAGS) -pthread $(LDFLAGS) $< $(UNIT_OBJ) \
+	$(call say,CC  ,$@)$(CC) $(CPPFLAGS) $(CFLAGS) $(SANITIZE) -c $< -o $@
+
+.SECONDEXPANSION:
+$(B)/tests/%: tests/unit/%.c $(UNIT_OBJ) $$(addprefix $(B)/san/tools/,$$(addsuffix .o,$$(SAN_$$*)))
+	@mkdir -p $(@D)
+	$(call say,TEST,$@)$(CC) $(CPPFLAGS) -Idemo $(FUSE_CFLAGS) $(CFLAGS) -pthread $(LDFLAGS) \
+		$(if $(SAN_$*),$(SANITIZE)) $< $(filter $(B)/san/%,$^) \
+		$(filter-out $(SAN_$*:%=$(B)/obj/tools/%.o),$(UNIT_OBJ)) \
 		-o $@ -lcmocka $(TOOL_LIBS) $(FUSE_LIBS)
 
 # The programs and the unit tests, which `tests/run unit` runs

@@ -7,8 +7,10 @@ const struct command *const commands[] = {
 	&cmd_top,
 	&cmd_hist,
 	&cmd_trace,
+	&cmd_inflight,
 	&cmd_record,
 	&cmd_doctor,
+	&cmd_schema,
 	NULL,
 };
 

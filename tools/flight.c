@@ -57,7 +57,7 @@ static void drop_old(struct flight *f, __u64 now_ns)
 {
 	const struct kept *k;
 
-	while (f->keep_ns && (k = first_tick(f)) && k->at.time_ns + f->keep_ns < now_ns) {
+	while (f->keep_ns && (k = first_tick(f)) && k->at.time_ns + f->keep_ns <= now_ns) {
 		while (!f->first->tick)
 			drop_first(f);
 		drop_first(f);

@@ -394,6 +394,8 @@ const struct opt options[] = {
 	  OPT_STACKS, GROUP_VIEW, .set = set_flag, TO(user_stacks) },
 	{ "older-than", 0x10f, "TIME", "only what has been waiting for as long",
 	  OPT_WATCH, GROUP_VIEW, .set = set_time, TO(older_ns) },
+	{ "all", 0x130, NULL, "other requests of FUSE, too, not only iomap's",
+	  OPT_WATCH, GROUP_VIEW, .set = set_flag, TO(all) },
 	{ "watch", 'w', NULL, "look again each interval until a signal",
 	  OPT_WATCH, GROUP_VIEW, .set = set_flag, TO(watch) },
 	{ "fail-if", 0x110, "METRIC{+|-}CHANGE",
@@ -444,7 +446,7 @@ const struct opt options[] = {
 
 	{ "verbose", 'v', NULL, "say more on stderr, also what libraries say",
 	  0, GROUP_OTHER, .set = set_flag, TO(verbose) },
-	{ "help", KEY_HELP, NULL, "show this", 0, GROUP_OTHER },
+	{ "help", KEY_HELP, NULL, "show this help", 0, GROUP_OTHER },
 	{ "version", 'V', NULL, "show the version", 0, GROUP_OTHER, .set = show_version },
 };
 

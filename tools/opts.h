@@ -32,7 +32,7 @@ enum {
 	OPT_SAVE	= 1 << 15,	/* --save FILE */
 	OPT_RECORD	= 1 << 16,	/* -o has to be there, and is stored as `save` */
 	OPT_FLIGHT	= 1 << 17,	/* --keep, --on, --after */
-	OPT_WATCH	= 1 << 18,	/* --watch, --older-than */
+	OPT_WATCH	= 1 << 18,	/* --watch, --older-than, --all */
 	OPT_DIFF	= 1 << 19,	/* --fail-if */
 	OPT_UNITS	= 1 << 20,	/* -u, -T */
 	OPT_ARGS	= 1 << 21,	/* files as arguments */
@@ -113,6 +113,7 @@ struct opts {
 	__u64 after_ns;
 	/* inflight */
 	bool watch;
+	bool all;
 	__u64 older_ns;
 	/* diff */
 	const char **fail_if;

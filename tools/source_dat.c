@@ -131,7 +131,7 @@ static int scan(struct dat *d)
 				st->record->ts, &e) || raw_is_task(e.what))
 			continue;
 		any = any || !raw_is_request(e.what);
-		info->splits = info->splits || raw_is_request(e.what);
+		info->splits = info->splits || e.what == RAW_REQUEST_SENT;
 		if (!raw_is_done(e.what))
 			continue;
 		info->upstream = d->source.config.no_done;

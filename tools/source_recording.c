@@ -74,7 +74,8 @@ static bool fill(struct input *in, size_t n)
 	while (in->len - in->pos < n && !in->eof) {
 		ssize_t got;
 
-		memmove(in->buf, in->buf + in->pos, in->len - in->pos);
+		if (in->pos)
+			memmove(in->buf, in->buf + in->pos, in->len - in->pos);
 		in->len -= in->pos;
 		in->pos = 0;
 		if (in->size < n + READ_SIZE) {
