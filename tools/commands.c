@@ -11,6 +11,7 @@ const struct command *const commands[] = {
 	&cmd_record,
 	&cmd_diff,
 	&cmd_doctor,
+	&cmd_schema,
 	NULL,
 };
 

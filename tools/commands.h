@@ -11,5 +11,6 @@ extern const struct command cmd_inflight;
 extern const struct command cmd_record;
 extern const struct command cmd_diff;
 extern const struct command cmd_doctor;
+extern const struct command cmd_schema;
 
 #endif
