@@ -363,7 +363,7 @@ static void csv_of_bins(void **state)
 		"1,latency,begin,read,,,ns,96,104,2\n");
 }
 
-/* What HdrHistogram itself prints for these values. */
+/* As HdrHistogram.outputPercentileDistribution() would. */
 static void hgrm_as_hdrhistogram(void **state)
 {
 	struct fi_hist h = { 0 };
