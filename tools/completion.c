@@ -3,11 +3,58 @@
 #include <string.h>
 
 #include "docs.h"
+#include "schema.h"
+#include "topview.h"
+
+/* ---- what values there are ----------------------------------------------- */
+
+#define MAX_WORDS	256
+
+struct word_list {
+	const char *word[MAX_WORDS];
+	size_t n;
+};
+
+static void add_word(struct word_list *list, const char *word)
+{
+	for (size_t i = 0; i < list->n; i++)
+		if (!strcmp(list->word[i], word))
+			return;
+	if (*word && list->n < MAX_WORDS)
+		list->word[list->n++] = word;
+}
+
+static void add_columns(struct word_list *list, const struct command *c)
+{
+	struct column columns[MAX_LINE_COLUMNS];
+
+	for (size_t i = 0; i < nr_line_types; i++) {
+		const struct line_type *line = &line_types[i];
+		size_t n;
+
+		if (!line->columns || !line_is_of(line, c->name))
+			continue;
+		n = line->columns(columns, line->arg);
+		for (size_t k = 0; k < n; k++)
+			add_word(list, columns[k].name);
+	}
+}
 
 const char *const *option_words(const struct command *c, const struct opt *opt, size_t *n)
 {
-	*n = opt->nr_words;
-	return opt->words;
+	static struct word_list list;
+
+	if (opt->value == VALUE_WORDS) {
+		*n = opt->nr_words;
+		return opt->words;
+	}
+	list.n = 0;
+	if (opt->value == VALUE_COLUMN)
+		add_columns(&list, c);
+	for (int i = 0; opt->value == VALUE_VIEW && i < VIEWS; i++)
+		add_word(&list, views[i].name);
+	*n = list.n;
+	return list.word;
 }
 
 /* What ends or splits a string of that shell gets a backslash; quotes are single. */

@@ -37,7 +37,7 @@ void help_text(struct text *t, const struct command *c, int width);
 
 /*
  * What the value of an option may be with this command: the option's own words,
- * or names of columns or views. Sets *n; the words live as long as the program.
+ * or names of columns or views. Sets *n; the words are valid until the next call.
  */
 const char *const *option_words(const struct command *c, const struct opt *opt, size_t *n);
 

@@ -127,13 +127,13 @@ static int group_width(const struct column *c, size_t n, const enum choice *choi
 
 	for (size_t i = 1; i < n; i++)
 		if (choice[i] == CHOICE_AUTO && c[i].prio == prio)
-			width += column_width(&c[i]) + 1;
+			width += abs(column_width(&c[i])) + 1;
 	return width;
 }
 
 static void take(struct layout *l, const struct column *c, int i, int *left)
 {
-	int width = column_width(&c[i]);
+	int width = abs(column_width(&c[i]));
 
 	if (*left < width + 1)
 		return;
@@ -257,7 +257,7 @@ static void put_state(struct line *l, const struct top_input *in, const struct t
 		line_add(l, LOOK_STATE, " PAUSED ");
 	if (in->over)
 		line_add(l, LOOK_STATE, " END OF RECORDING ");
-	if (l->nr_spans)
+	if (l->nr_spans > 1)
 		line_add(l, LOOK_PLAIN, "  ");
 }
 
@@ -278,14 +278,14 @@ static void title(struct frame *f, const struct top_input *in, const struct top_
 		line_add(l, LOOK_PLAIN, "replay of %s, ", in->input);
 	line_add(l, LOOK_PLAIN, "Linux %s  %s", in->info->kernel, in->info->backend);
 	if (first)
-		line_add(l, LOOK_DIM, "  kept %s in %s",
+		line_add(l, LOOK_DIM, "  kept %s in %sB",
 			 fmt_clock(kept, sizeof(kept), in->iv->d.time_ns -
 				   history_from_ns(in->history, first)),
 			 fmt_bytes(size, sizeof(size), history_bytes(in->history)));
 }
 
 /* What happens in all, per second. */
-static void totals(struct frame *f, const struct interval *iv)
+static void totals(struct frame *f, const struct interval *iv, int width)
 {
 	static const enum look looks[FI_KINDS] = { LOOK_BEGIN, LOOK_END, LOOK_IOEND };
 	static const char *const names[FI_KINDS] = { "begin", "end", "ioend" };
@@ -302,11 +302,16 @@ static void totals(struct frame *f, const struct interval *iv)
 
 		line_add(l, looks[k], "%s%s", k ? "  " : "", names[k]);
 		line_add(l, LOOK_PLAIN, " %s/s", fmt_count(a, sizeof(a), v ? v->done / s : 0));
-		if (h && h->n)
-			line_add(l, LOOK_PLAIN, " p50 %s p99 %s max %s",
-				 fmt_ns(a, sizeof(a), hist_percentile(h, 0.5)),
-				 fmt_ns(b, sizeof(b), hist_percentile(h, 0.99)),
-				 fmt_ns(c, sizeof(c), h->max));
+		if (!h || !h->n)
+			continue;
+		if (width >= 100)
+			line_add(l, LOOK_PLAIN, " p50 %s",
+				 fmt_ns(a, sizeof(a), hist_percentile(h, 0.5)));
+		if (width >= 70)
+			line_add(l, LOOK_PLAIN, " p99 %s",
+				 fmt_ns(b, sizeof(b), hist_percentile(h, 0.99)));
+		if (width >= 130)
+			line_add(l, LOOK_PLAIN, " max %s", fmt_ns(c, sizeof(c), h->max));
 	}
 	line_add(l, LOOK_PLAIN, "  %s/s",
 		 fmt_bytes(a, sizeof(a), rows.n ? rows.row[0].kind[FI_END].written / s : 0));
@@ -566,6 +571,8 @@ static void make_table(struct top_state *st)
 	}
 	table_make(&st->table, l->view, &l->match, &st->shown, &filter, &st->order[l->view],
 		   interval_s(st->shown.iv));
+	if (!st->name_width[l->view])
+		st->name_width[l->view] = strlen(views[l->view].head);
 	for (size_t i = 0; i < st->table.n && i < 200; i++) {
 		int width = text_width(top_row_name(&st->table.row[i], name, sizeof(name)));
 
@@ -709,7 +716,7 @@ void frame_make(struct frame *f, const struct top_input *in, struct top_state *s
 	find(st);
 	title(f, in, st, iv);
 	if (height >= 12)
-		totals(f, iv);
+		totals(f, iv, width);
 	if (height >= 20)
 		since_start(f, iv);
 	warnings(f, iv);

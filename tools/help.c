@@ -68,7 +68,8 @@ static void option_line(struct text *t, const struct command *c, const struct op
 	}
 	text_printf(t, "%*s", HELP_COLUMN - at, "");
 	text_printf(&help, "%s", o->help);
-	for (size_t i = 0; i < n; i++)
+	/* There are too many columns; the man page has them. */
+	for (size_t i = 0; o->value != VALUE_COLUMN && i < n; i++)
 		text_printf(&help, "%s%s%s", i ? ", " : " (", words[i], i + 1 < n ? "" : ")");
 	wrap(t, help.s, help.len, HELP_COLUMN, HELP_COLUMN, width);
 	text_free(&help);

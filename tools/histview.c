@@ -726,6 +726,23 @@ void histview_text(struct text *t, const struct histview *v, const struct window
 
 /* ---- JSON ---------------------------------------------------------------- */
 
+static size_t all_columns(struct column *to, unsigned int in)
+{
+	const struct histview any = { .by = ~0U };
+
+	return pick_columns(to, &any, in);
+}
+
+size_t histview_counts_columns(struct column *to)
+{
+	return all_columns(to, IN_COUNTS);
+}
+
+size_t histview_hist_columns(struct column *to)
+{
+	return all_columns(to, IN_HIST);
+}
+
 static void json_types(struct json *j, const char *key, const __u64 *n)
 {
 	json_open(j, key, '{');

@@ -44,6 +44,10 @@ struct window {
 
 void histview_text(struct text *t, const struct histview *v, const struct window *w);
 
+/* The columns that lines of these types may have, for documentation. Return how many. */
+size_t histview_counts_columns(struct column *to);
+size_t histview_hist_columns(struct column *to);
+
 /* Writes its lines to j->out. */
 void histview_json(struct json *j, const struct histview *v, const struct window *w);
 

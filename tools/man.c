@@ -7,9 +7,12 @@
 #include "docs.h"
 #include "error.h"
 #include "names.h"
+#include "schema.h"
+#include "topkeys.h"
 #include "version.h"
 
 #define MAX_COMMANDS	32
+#define MAX_COLUMNS	256
 
 /* ---- roff ---------------------------------------------------------------- */
 
@@ -21,7 +24,7 @@ static void put(struct text *t, const char *s, size_t len)
 	for (size_t i = 0; i < len; i++) {
 		if (start && (s[i] == '.' || s[i] == '\''))
 			text_printf(t, "\\&");
-		start = s[i] == ' ' && i && strchr(".:?", s[i - 1]);
+		start = s[i] == ' ' && i > 1 && strchr(".:?", s[i - 1]) && s[i - 2] != '.';
 		if (s[i] == '\\')
 			text_printf(t, "\\e");
 		else
@@ -33,10 +36,12 @@ static void put(struct text *t, const char *s, size_t len)
 /* With a full stop, which the help of options does without. */
 static void put_sentence(struct text *t, const char *s)
 {
-	text_printf(t, "%c", toupper((unsigned char)*s));
-	put(t, s + 1, strlen(s + 1));
-	t->len--;
-	text_printf(t, "%s\n", strchr(".:", s[strlen(s) - 1]) ? "" : ".");
+	struct text line = { 0 };
+
+	text_printf(&line, "%c%s%s", toupper((unsigned char)*s), s + 1,
+		    strchr(".:", s[strlen(s) - 1]) ? "" : ".");
+	put(t, line.s, line.len);
+	text_free(&line);
 }
 
 static void paragraphs(struct text *t, const char *s, const char *end)
@@ -91,7 +96,9 @@ static void option(struct text *t, const struct command *c, const struct opt *o)
 		text_printf(t, "Fl %c%s%s , ", o->key, o->arg ? " Ar " : "", o->arg ? o->arg : "");
 	text_printf(t, "Fl -%s%s%s\n", o->name, o->arg ? " Ns = Ns Ar " : "", o->arg ? o->arg : "");
 	put_sentence(t, o->help);
-	if (!n)
+	if (o->value == VALUE_COLUMN)
+		text_printf(t, "See\n.Sx COLUMNS .\n");
+	if (!n || o->value == VALUE_COLUMN)
 		return;
 	text_printf(t, "One of");
 	for (size_t i = 0; i < n; i++)
@@ -120,6 +127,82 @@ static void options_section(struct text *t, const struct command *c)
 		text_printf(t, ".Pp\nFilters act where the events arise, and all of them must hold.\n");
 	text_printf(t, ".Pp\nA time is a number with one of ns, us, ms, s, m, h behind it, or "
 		    "seconds without;\na size has B, KiB, MiB or GiB behind it.\n");
+}
+
+/* Views of one command share columns: each is told once. */
+static bool is_told(const struct column *told, size_t n, const struct column *c)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!strcmp(told[i].name, c->name) && !strcmp(told[i].help, c->help))
+			return true;
+	return false;
+}
+
+static size_t gather_columns(struct column *to, const struct command *c)
+{
+	struct column columns[MAX_LINE_COLUMNS];
+	size_t told = 0;
+
+	for (size_t i = 0; i < nr_line_types; i++) {
+		const struct line_type *line = &line_types[i];
+		size_t n = line->columns && line_is_of(line, c->name) ?
+			   line->columns(columns, line->arg) : 0;
+
+		for (size_t k = 0; k < n && told < MAX_COLUMNS; k++)
+			if (*columns[k].name && !is_told(to, told, &columns[k]))
+				to[told++] = columns[k];
+	}
+	return told;
+}
+
+static void columns_section(struct text *t, const struct command *c)
+{
+	struct column columns[MAX_COLUMNS];
+	size_t n = gather_columns(columns, c);
+
+	if (!n)
+		return;
+	section(t, "COLUMNS");
+	text_printf(t, "The names are those of JSON and CSV; in brackets is the head in text.\n"
+		    ".Bl -tag -width already_running\n");
+	for (size_t i = 0; i < n; i++) {
+		text_printf(t, ".It Cm %s", columns[i].name);
+		if (columns[i].width && *columns[i].head)
+			text_printf(t, " Pq %s", columns[i].head);
+		text_printf(t, "\n");
+		put_sentence(t, columns[i].help);
+	}
+	text_printf(t, ".El\n");
+}
+
+static void json_section(struct text *t, const struct command *c)
+{
+	if (!(c->takes & OPT_JSON))
+		return;
+	section(t, "JSON LINES");
+	text_printf(t, "With\n.Fl j\nthere are lines of these types;\n"
+		    ".Xr fuseiomap-schema 1\ndescribes them.\n.Bl -tag -width waiting_server\n");
+	for (size_t i = 0; i < nr_line_types; i++) {
+		if (!line_is_of(&line_types[i], c->name))
+			continue;
+		text_printf(t, ".It Cm %s\n", line_types[i].type);
+		put_sentence(t, line_types[i].help);
+	}
+	text_printf(t, ".El\n");
+}
+
+static void keys_section(struct text *t)
+{
+	section(t, "KEYS");
+	text_printf(t, ".Bl -tag -width Backspace\n");
+	for (size_t i = 0; i < nr_top_keys; i++) {
+		text_printf(t, ".It ");
+		for (const char *s = top_keys[i].name; *s; s++)
+			text_printf(t, strchr("<>[]{}/?+-", *s) ? "\\&%c" : "%c", *s);
+		text_printf(t, "\n");
+		put_sentence(t, top_keys[i].help);
+	}
+	text_printf(t, ".El\n");
 }
 
 static void signals_section(struct text *t, const struct command *c)
@@ -227,6 +310,10 @@ static void command_page(struct text *t, const struct command *c)
 		paragraphs(t, p->more, p->more + strlen(p->more));
 	}
 	options_section(t, c);
+	if (!strcmp(c->name, "top"))
+		keys_section(t);
+	columns_section(t, c);
+	json_section(t, c);
 	signals_section(t, c);
 	if (c->takes & OPT_COLOR) {
 		section(t, "ENVIRONMENT");

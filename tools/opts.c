@@ -446,7 +446,7 @@ const struct opt options[] = {
 
 	{ "verbose", 'v', NULL, "say more on stderr, also what libraries say",
 	  0, GROUP_OTHER, .set = set_flag, TO(verbose) },
-	{ "help", KEY_HELP, NULL, "show this", 0, GROUP_OTHER },
+	{ "help", KEY_HELP, NULL, "show this help", 0, GROUP_OTHER },
 	{ "version", 'V', NULL, "show the version", 0, GROUP_OTHER, .set = show_version },
 };
 

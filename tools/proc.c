@@ -95,14 +95,14 @@ char *proc_function(char *buf, size_t size, const char *stack)
 	return buf;
 }
 
-bool proc_stack_has(const char *stack, const char *function)
+const char *proc_stack_find(const char *stack, const char *function)
 {
 	size_t len = strlen(function);
 
 	for (; *stack; stack += strcspn(stack, "\n"), stack += *stack == '\n')
 		if (!strncmp(stack, function, len) && strchr("+.\n", stack[len]))
-			return true;
-	return false;
+			return stack;
+	return NULL;
 }
 
 bool proc_task_read(struct proc_task *t, __u32 tid)

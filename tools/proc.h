@@ -29,8 +29,8 @@ void proc_task_free(struct proc_task *t);
 /* The function that a stack is in, without its offset; "" for an empty one. Returns buf. */
 char *proc_function(char *buf, size_t size, const char *stack);
 
-/* Whether a function is on the stack, whatever suffix the compiler gave it. */
-bool proc_stack_has(const char *stack, const char *function);
+/* Where a function is on the stack, whatever suffix the compiler gave it, or NULL. */
+const char *proc_stack_find(const char *stack, const char *function);
 
 /* Calls fn for each thread of a process; pid 0: of all processes. */
 void proc_each_thread(__u32 pid, void (*fn)(void *ctx, __u32 pid, __u32 tid), void *ctx);

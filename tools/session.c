@@ -16,6 +16,7 @@
 #include "mounts.h"
 #include "recorder.h"
 #include "session.h"
+#include "version.h"
 
 /* Records come without a wake-up, so they are fetched this often. */
 #define DRAIN_MS	50
@@ -210,7 +211,7 @@ static void put_header(struct session *s)
 
 	json_line(j, "header");
 	json_str(j, "schema", "fuseiomap");
-	json_u64(j, "version", 1);
+	json_u64(j, "version", FUSEIOMAP_SCHEMA);
 	json_str(j, "command", s->command);
 	json_str(j, "kernel", s->info->kernel);
 	json_str(j, "backend", s->info->backend);

@@ -45,6 +45,8 @@ static void put_shares(struct line *l, const char *what, const struct share *sha
 		       int width)
 {
 	static const enum look looks[] = { LOOK_PART0, LOOK_PART1, LOOK_PART2, LOOK_PART3 };
+	/* For terminals without colours. */
+	static const char *const fill[] = { "░", "▒", "█", "▓" };
 	double sum = 0, seen = 0;
 	int done = 0;
 
@@ -57,7 +59,7 @@ static void put_shares(struct line *l, const char *what, const struct share *sha
 		seen += shares[i].n;
 		to = seen / sum * width + 0.5;
 		for (int k = done; k < to; k++)
-			text_add(&l->text, "█", strlen("█"));
+			text_add(&l->text, fill[i % 4], strlen(fill[i % 4]));
 		if (to > done)
 			line_span(l, col, to - done, looks[i % 4]);
 		done = to;
@@ -180,7 +182,7 @@ static void axis_make(struct axis *a, const struct fi_cell *kind, int lines)
 			first = i < first ? i : first;
 			last = i > last ? i : last;
 		}
-	a->join = FI_SUB / 2;
+	a->join = FI_SUB / 4;
 	if (last < 0) {
 		a->first = 0;
 		a->last = -1;
@@ -319,14 +321,18 @@ static void time_line(struct frame *f, const struct top_input *in, const struct 
 	__s64 first = m->last - (__s64)m->columns * m->join + 1;
 	char ago[FMT_LEN];
 	__u64 from;
+	int at;
 
 	if (first < (__s64)history_first(in->history))
 		first = history_first(in->history);
-	col += m->columns - 1 - (int)((m->last - first) / m->join);
 	from = history_from_ns(in->history, first);
-	line_add(l, LOOK_PLAIN, "%*s", col, "");
-	line_add(l, LOOK_DIM, "-%s",
-		 fmt_ns(ago, sizeof(ago), history_to_ns(in->history, m->last) - from));
+	fmt_ns(ago, sizeof(ago), history_to_ns(in->history, m->last) - from);
+	at = m->columns - 1 - (int)((m->last - first) / m->join);
+	/* Where there is not much of a past yet, it still has to fit. */
+	if (at > m->columns - 1 - (int)strlen(ago))
+		at = m->columns - 1 - (int)strlen(ago);
+	line_add(l, LOOK_PLAIN, "%*s", col + at, "");
+	line_add(l, LOOK_DIM, "-%s", ago);
 }
 
 /* ---- the pane ------------------------------------------------------------ */

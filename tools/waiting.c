@@ -419,57 +419,74 @@ static int walk(struct waiting_source *s)
 
 /* ---- from /proc ------------------------------------------------------------ */
 
+struct on_stack {
+	const char *function;
+	const char *under;	/* only if it was called from this, or NULL */
+	int what;
+};
+
 /* Functions of the posted series and of ours; which are inlined is up to the compiler. */
+static const struct on_stack sleeps[] = {
+	{ "request_wait_answer" }, { "__fuse_request_send" }, { "fuse_chan_send" },
+	{ "__fuse_simple_request" }, { "fuse_simple_request" },
+};
+
+static const struct on_stack stack_kinds[] = {
+	{ "fuse_iomap_send_begin", NULL, FI_BEGIN }, { "fuse_iomap_ops_begin", NULL, FI_BEGIN },
+	{ "fuse_iomap_begin", NULL, FI_BEGIN },
+	{ "fuse_iomap_send_end", NULL, FI_END }, { "fuse_iomap_ops_end", NULL, FI_END },
+	{ "fuse_iomap_ops_finish", NULL, FI_END }, { "fuse_iomap_end", NULL, FI_END },
+	{ "fuse_iomap_send_ioend", NULL, FI_IOEND }, { "fuse_iomap_ioend", NULL, FI_IOEND },
+};
+
+static const struct on_stack stack_ops[] = {
+	{ "iomap_zero_range", NULL, FI_ZERO }, { "iomap_fiemap", NULL, FI_REPORT },
+	{ "iomap_seek_hole", NULL, FI_REPORT }, { "iomap_seek_data", NULL, FI_REPORT },
+	{ "iomap_page_mkwrite", NULL, FI_FAULT }, { "iomap_file_unshare", NULL, FI_UNSHARE },
+	{ "iomap_writepages", NULL, FI_WRITEBACK },
+	{ "fuse_iomap_end_ioends", NULL, FI_WRITEBACK },
+	{ "iomap_readahead", NULL, FI_READ }, { "iomap_read_folio", NULL, FI_READ },
+	{ "iomap_file_buffered_write", NULL, FI_WRITE },
+	{ "iomap_dio_rw", "fuse_iomap_read_iter", FI_READ_DIRECT },
+	{ "iomap_dio_rw", "fuse_iomap_direct_read", FI_READ_DIRECT },
+	{ "iomap_dio_rw", "fuse_iomap_write_iter", FI_WRITE_DIRECT },
+	{ "iomap_dio_rw", "fuse_iomap_direct_write", FI_WRITE_DIRECT },
+	{ "iomap_dio_complete_work", NULL, FI_WRITE_DIRECT },
+};
+
+/* The innermost that matches, since operations nest; -1: none. */
+static int innermost(const char *stack, const struct on_stack *table, size_t n)
+{
+	const char *first = NULL;
+	int what = -1;
+
+	for (size_t i = 0; i < n; i++) {
+		const char *at = proc_stack_find(stack, table[i].function);
+
+		if (!at || (first && at >= first))
+			continue;
+		if (table[i].under && !proc_stack_find(at, table[i].under))
+			continue;
+		first = at;
+		what = table[i].what;
+	}
+	return what;
+}
+
+#define INNERMOST(stack, table)	innermost(stack, table, sizeof(table) / sizeof((table)[0]))
+
 int waiting_kind_of_stack(const char *stack, int *op)
 {
-	static const char *const sleeps[] = {
-		"request_wait_answer", "__fuse_request_send", "fuse_chan_send",
-		"__fuse_simple_request", "fuse_simple_request",
-	};
-	static const struct {
-		const char *function;
-		int kind;
-	} kinds[] = {
-		{ "fuse_iomap_send_begin", FI_BEGIN }, { "fuse_iomap_ops_begin", FI_BEGIN },
-		{ "fuse_iomap_begin", FI_BEGIN },
-		{ "fuse_iomap_send_end", FI_END }, { "fuse_iomap_ops_end", FI_END },
-		{ "fuse_iomap_ops_finish", FI_END }, { "fuse_iomap_end", FI_END },
-		{ "fuse_iomap_send_ioend", FI_IOEND }, { "fuse_iomap_ioend", FI_IOEND },
-	};
-	/* The second tells apart what the first does for several. */
-	static const struct {
-		const char *function, *under;
-		int op;
-	} ops[] = {
-		{ "iomap_zero_range", NULL, FI_ZERO }, { "iomap_fiemap", NULL, FI_REPORT },
-		{ "iomap_seek_hole", NULL, FI_REPORT }, { "iomap_seek_data", NULL, FI_REPORT },
-		{ "iomap_page_mkwrite", NULL, FI_FAULT }, { "iomap_file_unshare", NULL, FI_UNSHARE },
-		{ "iomap_writepages", NULL, FI_WRITEBACK },
-		{ "fuse_iomap_end_ioends", NULL, FI_WRITEBACK },
-		{ "iomap_readahead", NULL, FI_READ }, { "iomap_read_folio", NULL, FI_READ },
-		{ "iomap_file_buffered_write", NULL, FI_WRITE },
-		{ "iomap_dio_rw", "fuse_iomap_read_iter", FI_READ_DIRECT },
-		{ "iomap_dio_rw", "fuse_iomap_direct_read", FI_READ_DIRECT },
-		{ "iomap_dio_rw", "fuse_iomap_write_iter", FI_WRITE_DIRECT },
-		{ "iomap_dio_rw", "fuse_iomap_direct_write", FI_WRITE_DIRECT },
-		/* The completion of a direct write, elsewhere than in its system call. */
-		{ "iomap_dio_complete_work", NULL, FI_WRITE_DIRECT },
-	};
-	bool asleep = false;
+	int kind;
 
 	*op = -1;
-	for (size_t i = 0; i < sizeof(sleeps) / sizeof(sleeps[0]); i++)
-		asleep |= proc_stack_has(stack, sleeps[i]);
-	if (!asleep)
+	if (INNERMOST(stack, sleeps) < 0)
 		return -1;
-	for (size_t i = 0; i < sizeof(ops) / sizeof(ops[0]) && *op < 0; i++)
-		if (proc_stack_has(stack, ops[i].function) &&
-		    (!ops[i].under || proc_stack_has(stack, ops[i].under)))
-			*op = ops[i].op;
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
-		if (proc_stack_has(stack, kinds[i].function))
-			return kinds[i].kind;
-	return WAITING_OTHER;
+	kind = INNERMOST(stack, stack_kinds);
+	if (kind < 0)
+		return WAITING_OTHER;
+	*op = INNERMOST(stack, stack_ops);
+	return kind;
 }
 
 /* How long a thread is known to have been in this very wait. */

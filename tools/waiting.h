@@ -7,6 +7,7 @@
 #ifndef WAITING_H
 #define WAITING_H
 
+#include "column.h"
 #include "fuseiomap_inflight.h"
 #include "names.h"
 #include "proc.h"
@@ -70,5 +71,9 @@ int waiting_kind_of_stack(const char *stack, int *op);
 char *opcode_text(char *buf, size_t size, __u32 opcode);
 
 extern const char *const waits_name[FI_WAITS];
+
+/* One row is one of them; in cmd_inflight.c. */
+extern const struct column inflight_columns[];
+extern const size_t nr_inflight_columns;
 
 #endif
