@@ -2,6 +2,7 @@
 /* The types of lines in JSON output: what the tables of columns do not say. */
 #include <string.h>
 
+#include "diff.h"
 #include "histview.h"
 #include "names.h"
 #include "schema.h"
@@ -83,7 +84,7 @@ static const struct field window_fields[] = {
 	{ "from_ns", F_UINT, "when it began" },
 	{ "to_ns", F_UINT, "when it ended" },
 	{ "by", F_LIST, "what is told apart", WORDS(by_words) },
-	{ "ends_are_sample", F_BOOL, "ENDs and IOENDs are only those sent" },
+	{ "upcalls_only", F_BOOL, "ENDs and IOENDs are only those sent" },
 	{ NULL }
 };
 
@@ -205,6 +206,50 @@ static size_t columns_of_inflight(struct column *to, int arg)
 	return copy(to, inflight_columns, nr_inflight_columns);
 }
 
+/* ---- diff ---------------------------------------------------------------- */
+
+static const struct field diff_header_fields[] = {
+	{ "schema", F_STRING, "fuseiomap" },
+	{ "version", F_UINT, "of the schema" },
+	{ "command", F_STRING, "diff" },
+	{ NULL }
+};
+
+static const char *const side_words[] = { "a", "b" };
+
+static const struct field run_fields[] = {
+	{ "side", F_STRING, "that the run is of", WORDS(side_words) },
+	{ "file", F_STRING, "that it comes from" },
+	{ "window", F_UINT, "of that file, from 1" },
+	{ "duration_ns", F_UINT, "of the window" },
+	{ "complete", F_BOOL, "nothing was lost" },
+	{ "upcalls_only", F_BOOL, "as in the header of what was measured" },
+	{ NULL }
+};
+
+static const char *const rule_words[] = { "holds", "fails", "noise", "nothing to compare" };
+
+static const struct field rule_fields[] = {
+	{ "rule", F_STRING, "of --fail-if, as given" },
+	{ "result", F_STRING, "noise: it would fail, were this more than noise", WORDS(rule_words) },
+	{ "metric", F_STRING, "that it was applied to", true },
+	{ NULL }
+};
+
+static const struct field diff_end_fields[] = {
+	{ "complete", F_BOOL, "nothing was lost in any run" },
+	{ "noise_known", F_BOOL, "there are two runs or more of each side" },
+	{ "numbers", F_UINT, "compared" },
+	{ "beyond_noise", F_UINT, "... that differ by more than the runs of one side" },
+	{ "failed", F_BOOL, "a rule failed" },
+	{ NULL }
+};
+
+static size_t columns_of_diff(struct column *to, int arg)
+{
+	return copy(to, diff_columns, nr_diff_columns);
+}
+
 /* ---- doctor -------------------------------------------------------------- */
 
 static const char *const result_words[] = { "ok", "missing", "limited", "unknown" };
@@ -243,6 +288,11 @@ const struct line_type line_types[] = {
 	{ "waiting", "inflight", "an operation that waits, oldest first",
 	  waiting_fields, columns_of_inflight },
 	{ "waiting_server", "inflight", "a server that something waits for", server_fields },
+	{ "header", "diff", "first line of diff", diff_header_fields, .def = "header_of_diff" },
+	{ "run", "diff", "a run that is compared", run_fields },
+	{ "diff", "diff", "one number on both sides", NULL, columns_of_diff },
+	{ "rule", "diff", "what became of a rule", rule_fields },
+	{ "end", "diff", "last line of diff", diff_end_fields, .def = "end_of_diff" },
 	{ "check", "doctor", "one thing that was looked at", check_fields },
 	{ "end", NULL, "last line: what was seen, and what was not", end_fields },
 };

@@ -42,6 +42,7 @@ struct line_type {
 	size_t (*columns)(struct column *to, int arg);
 	int arg;
 	bool percentiles;	/* any number of "p50", "p99.9" */
+	const char *def;	/* what the definition is called, if another has the same type */
 };
 
 extern const struct line_type line_types[];
