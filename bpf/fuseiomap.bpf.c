@@ -537,6 +537,22 @@ static __always_inline void on_end(void *ctx, struct stack *st, const struct ino
 PROGRAM(iomap_end, MARK_END, on_end(ctx, st, inode, in),
 	const struct inode *inode, const struct fuse_iomap_end_in *in)
 
+/*
+ * How the iteration that used the mapping went: a short write with -EFAULT has met a
+ * bad page. The mapping is a member of the iterator (Linux 6.15; before, its status was
+ * the length done).
+ */
+static __always_inline void note_status(struct fi_record *r, const struct iomap *iomap)
+{
+	const struct iomap_iter *iter;
+
+	if (!bpf_core_field_exists(struct iomap_iter, status))
+		return;
+	iter = (void *)iomap - bpf_core_field_offset(struct iomap_iter, iomap);
+	r->io_error = BPF_CORE_READ(iter, status);
+	r->flags |= FI_F_STATUS;
+}
+
 static __noinline int end_done(void *ctx, struct stack *st, struct done *x,
 			       const struct iomap *iomap)
 {
@@ -554,6 +570,7 @@ static __noinline int end_done(void *ctx, struct stack *st, struct done *x,
 	r->read.addr = iomap->addr;
 	r->read.type = iomap->type;
 	r->read.flags = iomap->flags;
+	note_status(r, iomap);
 	submit(r);
 	return 0;
 }
@@ -692,7 +709,12 @@ static __noinline int on_bad_data(struct stack *st, int line, const char *rule)
 	if (f) {
 		r->dev = f->dev;
 		r->ino = f->ino;
+		r->nodeid = inode_nodeid((struct inode *)f->inode);
+		r->isize = f->isize;
 		r->pos = f->pos;
+		r->count = f->count;
+		r->unique = f->unique;
+		r->opflags = f->opflags;
 		r->op = f->op;
 	}
 	submit(r);

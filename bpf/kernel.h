@@ -70,6 +70,11 @@ struct iomap {
 	__u16 flags;
 };
 
+struct iomap_iter {
+	int status;
+	struct iomap iomap;
+};
+
 struct fuse_in_header {
 	__u32 opcode;
 	__u64 unique;

@@ -9,6 +9,7 @@ const struct command *const commands[] = {
 	&cmd_trace,
 	&cmd_inflight,
 	&cmd_record,
+	&cmd_diff,
 	&cmd_doctor,
 	&cmd_schema,
 	NULL,

@@ -87,8 +87,8 @@ static void bash_value(struct text *t, const struct command *c, const struct opt
 	const char *const *words = option_words(c, o, &n);
 
 	text_printf(t, "\t");
-	if (o->key < 0x100)
-		text_printf(t, "-%c|", o->key);
+	if (o->letter)
+		text_printf(t, "-%c|", o->letter);
 	text_printf(t, "--%s) ", o->name);
 	if (n) {
 		text_printf(t, "_fuseiomap_list '");
@@ -153,8 +153,8 @@ static void zsh_option(struct text *t, const struct command *c, const struct opt
 {
 	const char *value = o->arg ? "=" : "";
 
-	if (o->key < 0x100)
-		text_printf(t, "\t\t'(-%c --%s)'{-%c%s,--%s%s}'[", o->key, o->name, o->key,
+	if (o->letter)
+		text_printf(t, "\t\t'(-%c --%s)'{-%c%s,--%s%s}'[", o->letter, o->name, o->letter,
 			    o->arg ? "+" : "", o->name, value);
 	else
 		text_printf(t, "\t\t'%s--%s%s[", o->bit == OPT_DIFF ? "*" : "", o->name, value);
@@ -203,8 +203,8 @@ static void fish_option(struct text *t, const struct command *c, const struct op
 	const char *const *words = option_words(c, o, &n);
 
 	text_printf(t, "__fuseiomap_complete %s", c->name);
-	if (o->key < 0x100)
-		text_printf(t, " -s %c", o->key);
+	if (o->letter)
+		text_printf(t, " -s %c", o->letter);
 	text_printf(t, " -l %s -d '", o->name);
 	quoted(t, o->help, "\\");
 	text_printf(t, "'");

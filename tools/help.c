@@ -55,8 +55,8 @@ static void option_line(struct text *t, const struct command *c, const struct op
 	struct text help = { 0 };
 	int at;
 
-	if (o->key < 0x100)
-		text_printf(t, "  -%c, --%s", o->key, o->name);
+	if (o->letter)
+		text_printf(t, "  -%c, --%s", o->letter, o->name);
 	else
 		text_printf(t, "      --%s", o->name);
 	if (o->arg)

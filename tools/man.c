@@ -92,8 +92,8 @@ static void option(struct text *t, const struct command *c, const struct opt *o)
 	const char *const *words = option_words(c, o, &n);
 
 	text_printf(t, ".It ");
-	if (o->key < 0x100)
-		text_printf(t, "Fl %c%s%s , ", o->key, o->arg ? " Ar " : "", o->arg ? o->arg : "");
+	if (o->letter)
+		text_printf(t, "Fl %c%s%s , ", o->letter, o->arg ? " Ar " : "", o->arg ? o->arg : "");
 	text_printf(t, "Fl -%s%s%s\n", o->name, o->arg ? " Ns = Ns Ar " : "", o->arg ? o->arg : "");
 	put_sentence(t, o->help);
 	if (o->value == VALUE_COLUMN)

@@ -166,7 +166,7 @@ enum opt_value {
 
 struct opt {
 	const char *name;
-	int key;		/* a letter, or from 0x100 on */
+	char letter;		/* 0: it has none */
 	const char *arg;	/* NULL: takes no value */
 	const char *help;	/* one sentence without an end */
 	unsigned int bit;	/* 0: every command takes it */
