@@ -390,6 +390,7 @@ struct fi_settings {
 #define FI_F_SPLIT	(1U << 2)	/* phase_ns is known */
 #define FI_F_SIGNAL	(1U << 3)	/* a signal was pending in the task */
 #define FI_F_UNSURE	(1U << 4)	/* no done event: outcome as far as upstream's tell */
+#define FI_F_STATUS	(1U << 5)	/* END: io_error is known */
 
 #define FI_RULE_LEN	64
 
@@ -426,7 +427,7 @@ struct fi_record {
 	};
 	__u64 new_addr;		/* IOEND, as newsize */
 	__u64 newsize;
-	__s32 io_error;		/* IOEND: what the I/O ended with */
+	__s32 io_error;		/* IOEND: what the I/O ended with; END: the iteration's status */
 	__u32 io_dev;		/* IOEND: backing id */
 };
 
