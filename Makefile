@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # make            build/fuseiomap, build/fuseiomap-top, build/iomapfs
+# make tour       fuseiomap top on a recording; needs no root and no such kernel
 # make demo       fuseiomap-top over a real load on a patched kernel in a VM
 # make check      all tests
 # make kernel     only the patched kernel (kept in a cache outside the tree)
 # make vm         an interactive shell in that kernel
+# make install    programs, man pages and completion to DESTDIR and PREFIX (/usr/local)
+# make uninstall  and away again
 # make deps       install the Debian packages that all of this needs
 # make clean      remove build/; the cache stays (see kernel/build --help)
 #
@@ -36,6 +39,7 @@ TOOL_LIBS := -lbpf -ltracecmd -ltracefs -ltraceevent -ldw -lelf -ljansson -lzstd
 FUSE_CFLAGS = $(shell pkg-config --cflags fuse3)
 FUSE_LIBS = $(shell pkg-config --libs fuse3)
 
+SKELETONS := $(patsubst bpf/%.bpf.c,$(B)/%.skel.h,$(wildcard bpf/*.bpf.c))
 TOOL_SRC := $(wildcard tools/*.c tools/*/*.c)
 TOOL_OBJ := $(TOOL_SRC:%.c=$(B)/obj/%.o)
 DEMO_SRC := $(filter-out demo/load.c,$(wildcard demo/*.c))
@@ -44,15 +48,21 @@ UNIT := $(patsubst tests/unit/%.c,$(B)/tests/%,$(wildcard tests/unit/test_*.c))
 # What unit tests link with: everything but the two main()s.
 UNIT_OBJ := $(filter-out %/main.o %/iomapfs.o,$(TOOL_OBJ) $(DEMO_OBJ))
 
-PROGRAMS := $(addprefix $(B)/,fuseiomap fuseiomap-top iomapfs iomapload)
+# Commands that people type as fuseiomap-COMMAND
+LINKS := $(addprefix fuseiomap-,top hist trace short inflight record diff)
+# What reads files that others made is tested with sanitizers, test by test.
+SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined
+SAN_test_recording := recording recfile flight recorder source_recording catalog model text
+
+PROGRAMS := $(addprefix $(B)/,fuseiomap $(LINKS) iomapfs iomapload)
 
 # V=1 shows the commands, else one short line each.
 Q := $(if $(V),,@)
 say = $(if $(V),,@echo "  $(1) $(2)";)
 
-.PHONY: all demo check kernel vm deps clean tools-needed unit
+.PHONY: all tour demo check kernel vm deps clean tools-needed unit docs install uninstall
 all: tools-needed
-	@$(MAKE) -s --no-print-directory -j$$(nproc) $(PROGRAMS)
+	@$(MAKE) -s --no-print-directory -j$$(nproc) $(PROGRAMS) docs
 
 # ---- two commands
 # step NAME,COMMAND: say what is done, and how long it took
@@ -63,6 +73,9 @@ demo: deps
 	$(call step,kernel,kernel/build)
 	$(call step,demo in the VM,mkdir -p $(B)/demo && \
 		OUT=$(B)/demo kernel/run -m 2048 -d 2G -- demo/run)
+
+tour: all
+	@demo/tour
 
 check: deps
 	@tests/run
@@ -99,19 +112,20 @@ tools-needed:
 		echo "to build, run as root: apt-get install $$missing" >&2; exit 1; }
 
 # ---- BPF: object, skeleton
-$(B)/fuseiomap.bpf.o: bpf/fuseiomap.bpf.c $(wildcard bpf/*.h include/*.h)
+$(B)/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.h include/*.h)
 	@mkdir -p $(@D)
 	$(call say,BPF ,$@)$(CLANG) -target bpf -mcpu=v3 -O2 -g -Wall -Werror -D__TARGET_ARCH_x86 \
 		-Iinclude -Ibpf -I/usr/include/$(shell $(CC) -print-multiarch) -c $< -o $@.tmp
 	$(Q)$(BPFTOOL) gen object $@ $@.tmp
 	@rm -f $@.tmp
 
-$(B)/fuseiomap.skel.h: $(B)/fuseiomap.bpf.o
-	$(call say,SKEL,$@)$(BPFTOOL) gen skeleton $< name fuseiomap > $@.tmp
+.SECONDARY: $(SKELETONS:.skel.h=.bpf.o) $(SAN_test_recording:%=$(B)/san/tools/%.o)
+$(B)/%.skel.h: $(B)/%.bpf.o
+	$(call say,SKEL,$@)$(BPFTOOL) gen skeleton $< name $* > $@.tmp
 	@mv $@.tmp $@
 
 # ---- C
-$(B)/obj/tools/%.o: tools/%.c | $(B)/fuseiomap.skel.h
+$(B)/obj/tools/%.o: tools/%.c | $(SKELETONS)
 	@mkdir -p $(@D)
 	$(call say,CC  ,$@)$(CC) $(CPPFLAGS) $(CFLAGS) -c $< -o $@
 
@@ -122,7 +136,7 @@ $(B)/obj/demo/%.o: demo/%.c
 $(B)/fuseiomap: $(TOOL_OBJ)
 	$(call say,LINK,$@)$(CC) $(LDFLAGS) $^ -o $@ $(TOOL_LIBS)
 
-$(B)/fuseiomap-top: $(B)/fuseiomap
+$(LINKS:%=$(B)/%): $(B)/fuseiomap
 	@ln -sf fuseiomap $@
 
 $(B)/iomapfs: $(DEMO_OBJ)
@@ -131,14 +145,62 @@ $(B)/iomapfs: $(DEMO_OBJ)
 $(B)/iomapload: $(B)/obj/demo/load.o
 	$(call say,LINK,$@)$(CC) $(LDFLAGS) $^ -o $@
 
-$(B)/tests/%: tests/unit/%.c $(UNIT_OBJ)
+# What reads files that others made is tested with sanitizers: SAN_*
+$(B)/san/tools/%.o: tools/%.c | $(SKELETONS)
 	@mkdir -p $(@D)
-	$(call say,TEST,$@)$(CC) $(CPPFLAGS) -Idemo $(FUSE_CFLAGS) $(CFLAGS) -pthread $(LDFLAGS) $< $(UNIT_OBJ) \
+	$(call say,CC  ,$@)$(CC) $(CPPFLAGS) $(CFLAGS) $(SANITIZE) -c $< -o $@
+
+.SECONDEXPANSION:
+$(B)/tests/%: tests/unit/%.c $(UNIT_OBJ) $$(addprefix $(B)/san/tools/,$$(addsuffix .o,$$(SAN_$$*)))
+	@mkdir -p $(@D)
+	$(call say,TEST,$@)$(CC) $(CPPFLAGS) -Idemo $(FUSE_CFLAGS) $(CFLAGS) -pthread $(LDFLAGS) \
+		$(if $(SAN_$*),$(SANITIZE)) $< $(filter $(B)/san/%,$^) \
+		$(filter-out $(SAN_$*:%=$(B)/obj/tools/%.o),$(UNIT_OBJ)) \
 		-o $@ -lcmocka $(TOOL_LIBS) $(FUSE_LIBS)
 
 # The programs and the unit tests, which `tests/run unit` runs
 unit: tools-needed
-	@$(MAKE) -s --no-print-directory -j$$(nproc) $(PROGRAMS) $(UNIT)
+	@$(MAKE) -s --no-print-directory -j$$(nproc) $(PROGRAMS) $(UNIT) docs
+
+# ---- man pages and completion, from the tables in the program
+docs: $(B)/man/.made $(addprefix $(B)/completion/,bash zsh fish)
+
+$(B)/man/.made: $(B)/fuseiomap
+	$(call say,MAN ,$(@D))rm -rf $(@D); mkdir -p $(@D); \
+	for c in '' $$($< --commands); do \
+		name=fuseiomap$${c:+-$$c}; $< --man $${c:-fuseiomap} >$(@D)/$$name.1 || exit 1; \
+	done; touch $@
+
+$(B)/completion/%: completion/%.in $(B)/fuseiomap
+	@mkdir -p $(@D)
+	$(call say,COMP,$@)$(B)/fuseiomap --completion $* >$@.tables && \
+	sed -e '/^@TABLES@$$/{r $@.tables' -e 'd}' $< >$@ && rm $@.tables
+
+# ---- installing
+PREFIX ?= /usr/local
+bindir ?= $(PREFIX)/bin
+mandir ?= $(PREFIX)/share/man
+bashdir ?= $(PREFIX)/share/bash-completion/completions
+zshdir ?= $(PREFIX)/share/zsh/site-functions
+fishdir ?= $(PREFIX)/share/fish/vendor_completions.d
+
+install: all
+	install -d $(addprefix $(DESTDIR),$(bindir) $(mandir)/man1 $(bashdir) $(zshdir) $(fishdir))
+	install -m 755 $(B)/fuseiomap $(DESTDIR)$(bindir)/fuseiomap
+	for l in $(LINKS); do ln -sf fuseiomap $(DESTDIR)$(bindir)/$$l || exit 1; done
+	install -m 644 $(B)/man/*.1 $(DESTDIR)$(mandir)/man1/
+	install -m 644 $(B)/completion/bash $(DESTDIR)$(bashdir)/fuseiomap
+	for l in $(LINKS); do ln -sf fuseiomap $(DESTDIR)$(bashdir)/$$l || exit 1; done
+	install -m 644 $(B)/completion/zsh $(DESTDIR)$(zshdir)/_fuseiomap
+	install -m 644 $(B)/completion/fish $(DESTDIR)$(fishdir)/fuseiomap.fish
+	for l in $(LINKS); do ln -sf fuseiomap.fish $(DESTDIR)$(fishdir)/$$l.fish || exit 1; done
+
+uninstall:
+	rm -f $(addprefix $(DESTDIR)$(bindir)/,fuseiomap $(LINKS)) \
+		$(DESTDIR)$(mandir)/man1/fuseiomap.1 $(DESTDIR)$(mandir)/man1/fuseiomap-*.1 \
+		$(addprefix $(DESTDIR)$(bashdir)/,fuseiomap $(LINKS)) \
+		$(DESTDIR)$(zshdir)/_fuseiomap \
+		$(addprefix $(DESTDIR)$(fishdir)/,$(addsuffix .fish,fuseiomap $(LINKS)))
 
 clean:
 	rm -rf $(B)

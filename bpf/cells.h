@@ -1,33 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Adding up. All of it runs with preemption off, so that what is per CPU is
- * also ours alone: the events fire in tasks, never in interrupts.
+ * Filters and adding up. All of it runs with preemption off, so that what is per CPU
+ * is also ours alone: the events fire in tasks, never in interrupts.
+ *
+ * Functions that are not static are verified once, not once for each way to call
+ * them, which makes for most of the time that loading takes.
  */
 #ifndef FUSEIOMAP_CELLS_H
 #define FUSEIOMAP_CELLS_H
 
 #include "maps.h"
-
-/* A finished operation, as the done events tell it. */
-struct done {
-	__u64  ino;
-	loff_t pos;
-	__u64  count;
-	__s64  written;
-	__u64  lat_ns;
-	__u64  phase_ns[FI_PHASES];
-	__u64  used_length;
-	__u32  opflags;
-	__s32  error;
-	__u32  dev;
-	__u8   kind;
-	__u8   op;
-	__u8   flags;		/* FI_F_* */
-	__u8   is_short;
-	__u8   read_type;	/* fi_type(), FI_TYPE_BAD for none */
-	__u8   write_type;
-	__u8   used_type;
-};
 
 #define NO_TYPES			\
 	.read_type = FI_TYPE_BAD,	\
@@ -43,112 +25,154 @@ static __always_inline struct fi_ledger *ledger(void)
 	return bpf_map_lookup_elem(&ledgers, &zero);
 }
 
-static __always_inline bool wanted(__u32 dev, __u32 op)
+/* ---- filters ------------------------------------------------------------- */
+
+/* Both are padded with zeroes, and lie at multiples of four. */
+static __always_inline bool same_comm(const volatile char *a, const char *b)
+{
+	for (int i = 0; i < FI_COMM_LEN / sizeof(__u32); i++)
+		if (((const volatile __u32 *)a)[i] != ((const __u32 *)b)[i])
+			return false;
+	return true;
+}
+
+static __always_inline bool has_comm(void)
+{
+	char comm[FI_COMM_LEN] __attribute__((aligned(4)));
+
+	bpf_get_current_comm(comm, sizeof(comm));
+	return same_comm(settings.comm, comm);
+}
+
+/* Who, where and what for. A kworker that ends writeback is in the root cgroup. */
+static __always_inline bool wanted(__u32 dev, __u64 ino, __u32 kind, __u32 op)
 {
 	if (settings.dev && settings.dev != dev)
 		return false;
+	if (settings.ino && settings.ino != ino)
+		return false;
+	if (settings.kinds && !(settings.kinds & (1U << (kind & 31))))
+		return false;
+	if (settings.ops && !(settings.ops & (1U << (op & 31))))
+		return false;
 	if (settings.pid && settings.pid != bpf_get_current_pid_tgid() >> 32)
 		return false;
-	return !settings.ops || (settings.ops & (1U << (op & 31)));
+	if (settings.tid && settings.tid != (__u32)bpf_get_current_pid_tgid())
+		return false;
+	if (settings.comm[0] && !has_comm())
+		return false;
+	return !settings.cgroup || bpf_current_task_under_cgroup(&cgroups, 0) == 1;
 }
 
-/* Connection 0 has cells from the start, for connections beyond the table. */
-static __noinline struct fi_cell *mount_cell(__u32 dev, __u32 kind, __u32 op)
+static __always_inline bool is_filtered(void)
 {
-	struct fi_cell_key key = { .dev = dev, .kind = kind, .op = op };
-	struct fi_cell *c = bpf_map_lookup_elem(&mounts, &key);
-
-	if (c)
-		return c;
-	bpf_map_update_elem(&mounts, &key, &zero_cell, BPF_NOEXIST);
-	c = bpf_map_lookup_elem(&mounts, &key);
-	if (c)
-		return c;
-	key.dev = 0;
-	return bpf_map_lookup_elem(&mounts, &key);
+	return settings.dev || settings.ino || settings.kinds || settings.ops ||
+	       settings.pid || settings.tid || settings.comm[0] || settings.cgroup;
 }
 
-static __always_inline void inode_name(char *name, const struct inode *inode)
+/* The outcome. The settings are constants to the verifier, not to the compiler. */
+static __always_inline bool wanted_done(const struct fi_done *d)
+{
+	const struct fi_settings *set = (const struct fi_settings *)&settings;
+
+	asm volatile("" : "+r"(set));
+	return fi_wanted_done(set, d);
+}
+
+/* ---- names --------------------------------------------------------------- */
+
+static __always_inline struct dentry *alias_of(struct inode *inode)
 {
 	struct hlist_node *alias = BPF_CORE_READ(inode, i_dentry.first);
 	unsigned long offset;
 
 	if (!alias)
-		return;
+		return NULL;
 	if (bpf_core_field_exists(struct dentry, d_alias))
 		offset = bpf_core_field_offset(struct dentry, d_alias);
 	else
 		offset = bpf_core_field_offset(struct dentry___old, d_u.d_alias);
-	bpf_probe_read_kernel_str(name, FI_NAME_LEN,
-		BPF_CORE_READ((struct dentry *)((void *)alias - offset), d_name.name));
+	return (void *)alias - offset;
 }
 
-static __always_inline __u64 inode_nodeid(const struct inode *inode)
+static __always_inline __u64 inode_nodeid(struct inode *inode)
 {
 	/* The inode is the first member, as container_of() would find. */
-	return BPF_CORE_READ((const struct fuse_inode *)inode, nodeid);
+	return BPF_CORE_READ((struct fuse_inode *)inode, nodeid);
 }
 
-/* Sets key->ino to 0 when the operation went to "other files". */
-static __noinline struct fi_cell *file_cell(struct fi_cell_key *key,
-					    const struct inode *inode)
-{
-	struct fi_cell *c = bpf_map_lookup_elem(&files, key);
+#define PATH_COMPONENTS	16
 
-	if (c)
-		return c;
-	if (file_cells >= settings.max_files ||
-	    __sync_fetch_and_add(&file_cells, 1) >= settings.max_files)
-		key->ino = 0;
-	bpf_map_update_elem(&files, key, &zero_cell, BPF_NOEXIST);
-	c = bpf_map_lookup_elem(&files, key);
-	if (c && key->ino) {
-		c->nodeid = inode_nodeid(inode);
-		inode_name(c->name, inode);
+/* The path in the order that struct fi_file says; parents can change meanwhile. */
+static __noinline int fill_path(struct path_room *room, struct inode *inode)
+{
+	struct dentry *root = BPF_CORE_READ(inode, i_sb, s_root);
+	struct dentry *at = alias_of(inode);
+	__u32 len = 0;
+
+	for (int i = 0; i < PATH_COMPONENTS && at && at != root; i++) {
+		struct dentry *parent = BPF_CORE_READ(at, d_parent);
+		long n;
+
+		/* Unlinked, or not connected yet. */
+		if (parent == at)
+			break;
+		asm volatile("" : "+r"(len));
+		len &= FI_PATH_LEN - 1;
+		n = bpf_probe_read_kernel_str(room->file.path + len, FI_PATH_LEN,
+					      BPF_CORE_READ(at, d_name.name));
+		if (n <= 0 || len + n >= FI_PATH_LEN)
+			break;
+		len += n;
+		at = parent;
 	}
-	return c;
+	room->file.whole = at == root;
+	room->file.len = len;
+	return 0;
 }
 
-static __always_inline void count_type(__u64 *types, __u32 type)
+/* Remembers the path of a file that is not known yet. */
+__noinline int note_file(__u32 dev, __u64 ino, __u64 address, __u32 which)
 {
-	asm volatile("" : "+r"(type));
-	if (type < FI_TYPES)
-		types[type]++;
+	struct fi_file_key key = { .ino = ino, .dev = dev };
+	struct inode *inode = (struct inode *)address;
+	struct path_room *room;
+
+	if (bpf_map_lookup_elem(&files, &key))
+		return 0;
+	room = bpf_map_lookup_elem(&path_rooms, &which);
+	if (!room)
+		return 0;
+	room->file.nodeid = inode_nodeid(inode);
+	fill_path(room, inode);
+	bpf_map_update_elem(&files, &key, &room->file, BPF_ANY);
+	return 0;
 }
 
-/*
- * Functions that are not static are verified once, not once for each way to
- * call them, which makes for most of the time that loading takes.
- */
-__noinline int count_done(struct fi_cell *c, const struct done *d)
+/* Remembers what the current task is called; it changes with an exec. */
+__noinline int note_task(void)
 {
-	int i;
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+	__u64 id = bpf_get_current_pid_tgid();
+	struct fi_task *known, t = { .pid = id >> 32 };
+	__u32 tid = id;
 
+	bpf_get_current_comm(t.comm, sizeof(t.comm));
+	known = bpf_map_lookup_elem(&tasks, &tid);
+	if (known && known->pid == t.pid && same_comm(known->comm, t.comm))
+		return 0;
+	BPF_CORE_READ_STR_INTO(&t.process, task, group_leader, comm);
+	bpf_map_update_elem(&tasks, &tid, &t, BPF_ANY);
+	return 0;
+}
+
+/* ---- adding up ----------------------------------------------------------- */
+
+__noinline int count_done(struct fi_cell *c, const struct fi_done *d)
+{
 	if (!c || !d)
 		return 0;
-	c->done++;
-	c->sent += !!(d->flags & FI_F_SENT);
-	c->errors += !!d->error;
-	/* A report moves no data, and asks up to the largest offset. */
-	if (d->op != FI_REPORT) {
-		c->bytes += d->count;
-		if (d->written > 0)
-			c->written += d->written;
-	}
-	if (d->is_short) {
-		c->shorts++;
-		c->missing += d->count - (d->written > 0 ? d->written : 0);
-	}
-	if (d->flags & FI_F_TIMED)
-		fi_hist_add(&c->lat, d->lat_ns);
-	if (d->flags & FI_F_SPLIT) {
-		c->split++;
-		for (i = 0; i < FI_PHASES; i++)
-			c->phase_ns[i] += d->phase_ns[i];
-	}
-	count_type(c->read_type, d->read_type);
-	count_type(c->write_type, d->write_type);
-	count_type(c->used_type, d->used_type);
+	fi_count(c, d);
 	return 0;
 }
 
@@ -161,7 +185,7 @@ __noinline int add_hist(__u32 index, __u64 v)
 	return 0;
 }
 
-__noinline int count_hists(const struct done *d)
+__noinline int count_hists(const struct fi_done *d)
 {
 	struct fi_shares *s;
 	__u64 written;
@@ -174,9 +198,9 @@ __noinline int count_hists(const struct done *d)
 	if (d->flags & FI_F_SPLIT)
 		for (i = 0; i < FI_PHASES; i++)
 			add_hist(FI_H_PHASE(d->kind, op, i), d->phase_ns[i]);
-	if (d->used_type < FI_TYPES)
+	if (fi_has_length(d))
 		add_hist(FI_H_MAPLEN(d->used_type), d->used_length);
-	if (d->kind != FI_END || !(d->opflags & FI_OPFLAGS_WRITE))
+	if (!fi_has_share(d))
 		return 0;
 	if (d->is_short)
 		add_hist(FI_H_MISSING(op), d->count - written);
@@ -185,6 +209,67 @@ __noinline int count_hists(const struct done *d)
 	if (s && i < FI_SHARES)
 		s->n[i]++;
 	return 0;
+}
+
+/* A new cell, or the one that has to stand in for it. */
+static __always_inline struct fi_cell *new_cell(struct fi_cell_key *key)
+{
+	struct fi_cell *c;
+
+	fi_give_up(key, fi_gives_up(cells_taken, settings.max_cells, settings.by));
+	c = bpf_map_lookup_elem(&cells, key);
+	if (c)
+		return c;
+	if (!bpf_map_update_elem(&cells, key, &zero_cell, BPF_NOEXIST))
+		__sync_fetch_and_add(&cells_taken, 1);
+	return bpf_map_lookup_elem(&cells, key);
+}
+
+static __always_inline int count_cell(const struct done *x)
+{
+	struct fi_cell_key key = { .dev = x->dev, .kind = x->d.kind, .op = x->d.op,
+				   .type = FI_TYPE_BAD };
+	struct fi_ledger *l = ledger();
+	struct fi_cell *c;
+
+	if (!l)
+		return 0;
+	if (settings.by & FI_BY_FILE)
+		key.ino = x->ino;
+	if (settings.by & FI_BY_TASK) {
+		key.pid = x->pid;
+		key.tid = x->tid;
+	}
+	if (settings.by & FI_BY_TYPE)
+		key.type = x->d.used_type;
+	c = bpf_map_lookup_elem(&cells, &key);
+	if (!c) {
+		c = new_cell(&key);
+		if (settings.by & FI_BY_FILE && key.ino)
+			note_file(x->dev, x->ino, x->inode, 0);
+	}
+	l->other += !!key.flags;
+	if (c)
+		count_done(c, &x->d);
+	else
+		l->cells_full++;
+	return 0;
+}
+
+/* Adds up what the filters let through; true if it wants a record, too. */
+__noinline int count_op(const struct done *x)
+{
+	if (!x || !wanted_done(&x->d))
+		return 0;
+	/* An operation that ends in the server has done this at its start. */
+	if ((settings.by & FI_BY_TASK || settings.records) &&
+	    x->tid == (__u32)bpf_get_current_pid_tgid())
+		note_task();
+	if (settings.cells)
+		count_cell(x);
+	if (settings.hists)
+		count_hists(&x->d);
+	return settings.records;
 }
 
 #endif /* FUSEIOMAP_CELLS_H */

@@ -8,6 +8,10 @@
  */
 #include "pair.h"
 
+#define ENOSYS	38
+#define EFAULT	14
+#define EUCLEAN	117
+
 char LICENSE[] SEC("license") = "GPL";
 
 /*
@@ -34,13 +38,18 @@ static __always_inline void unlock_cpu(void)
  * skipped is improbable, and counted: skips of the first minus repairs.
  */
 enum mark {
-	MARK_BEGIN	= 1 << 0,
-	MARK_BEGIN_DONE	= 1 << 1,
-	MARK_END	= 1 << 2,
-	MARK_END_DONE	= 1 << 3,
-	MARK_IOEND	= 1 << 4,
-	MARK_IOEND_DONE	= 1 << 5,
-	MARK_BAD_DATA	= 1 << 6,
+	MARK_BEGIN		= 1 << 0,
+	MARK_BEGIN_DONE		= 1 << 1,
+	MARK_END		= 1 << 2,
+	MARK_END_DONE		= 1 << 3,
+	MARK_IOEND		= 1 << 4,
+	MARK_IOEND_DONE		= 1 << 5,
+	MARK_BAD_DATA		= 1 << 6,
+	MARK_BEGIN_ERROR	= 1 << 7,
+	MARK_READ_MAP		= 1 << 8,
+	MARK_WRITE_MAP		= 1 << 9,
+	MARK_END_ERROR		= 1 << 10,
+	MARK_IOEND_ERROR	= 1 << 11,
 };
 
 /* The task's stack if the caller has to do the work, else NULL. */
@@ -86,130 +95,44 @@ static __always_inline struct stack *enter(__u32 mark, bool again)
 	ONE_OF_TWO(name, fuse_##name, mark, false, work, params)		\
 	ONE_OF_TWO(name##_again, fuse_##name, mark, true, work, params)
 
-static __always_inline __u64 after(__u64 from, __u64 to)
+/* ---- records ------------------------------------------------------------- */
+
+/* A signal that the task has not blocked waits for it. */
+static __always_inline bool signal_waits(void)
 {
-	return to > from ? to - from : 0;
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+	unsigned long own = BPF_CORE_READ(task, pending.signal.sig[0]);
+	unsigned long shared = BPF_CORE_READ(task, signal, shared_pending.signal.sig[0]);
+
+	return (own | shared) & ~BPF_CORE_READ(task, blocked.sig[0]);
 }
 
-/*
- * The kernel lets the caller go before it fires request_end, so a quick caller
- * gets here first: the wake-up took no time then. The clocks of two CPUs may
- * differ by some ns; the sum of the phases stays the latency.
- */
-static __always_inline void split_wait(struct done *d, const struct frame *f, __u64 now)
-{
-	struct req_times t = take_times(f);
-
-	if (!t.sent_ns)
-		return;
-	if (!t.end_ns || t.end_ns > now)
-		t.end_ns = now;
-	d->phase_ns[FI_PH_KERNEL] = after(f->start_ns, f->send_ns);
-	d->phase_ns[FI_PH_QUEUE] = after(f->send_ns, t.sent_ns);
-	d->phase_ns[FI_PH_SERVER] = after(t.sent_ns, t.end_ns);
-	d->phase_ns[FI_PH_WAKEUP] = after(d->phase_ns[FI_PH_KERNEL] +
-					  d->phase_ns[FI_PH_QUEUE] +
-					  d->phase_ns[FI_PH_SERVER], d->lat_ns);
-	d->flags |= FI_F_SPLIT;
-}
-
-/*
- * Takes the frame of a finished operation. False if the operation is none of
- * ours. An END without an upcall has no start event, so nothing to pair.
- */
-static __noinline int pair_done(struct stack *st, struct done *d, struct fi_cell_key *file)
-{
-	__u64 now = bpf_ktime_get_ns();
-	struct fi_ledger *l = ledger();
-	__u32 kind = d->kind;
-	struct frame *f;
-	int i;
-
-	if (!l || kind >= FI_KINDS || !wanted(d->dev, d->op))
-		return 0;
-	if (kind == FI_END && !(d->flags & FI_F_SENT)) {
-		if (!enabled)
-			return 0;
-		l->unsent[kind]++;
-		*file = (struct fi_cell_key){ .dev = d->dev, .kind = kind,
-					      .ino = d->ino };
-		return 1;
-	}
-	i = pop(st, kind, d->dev, d->ino, d->pos);
-	if (i < 0) {
-		if (enabled)
-			l->unmatched[kind]++;
-		return 0;
-	}
-	asm volatile("" : "+r"(i));
-	f = &st->frame[i & (DEPTH - 1)];
-	l->in_flight[kind]--;
-	d->lat_ns = after(f->start_ns, now);
-	d->flags |= FI_F_TIMED;
-	split_wait(d, f, now);
-	if (d->flags & FI_F_SENT && !(d->flags & FI_F_SPLIT) && !d->error)
-		l->unsplit++;
-	*file = f->file;
-	if (d->flags & FI_F_SENT)
-		l->sent[kind]++;
-	else
-		l->unsent[kind]++;
-	if (d->error)
-		l->errors[kind]++;
-	else
-		l->ok[kind]++;
-	return 1;
-}
-
-static __always_inline bool slow_enough(const struct done *d)
-{
-	return !settings.min_lat_ns ||
-	       (d->flags & FI_F_TIMED && d->lat_ns >= settings.min_lat_ns);
-}
-
-/* `begun` and `timed` of a cell go together, whatever the filter on latency. */
-static __always_inline void add_up(struct fi_cell *c, const struct done *d, bool count)
-{
-	if (d->flags & FI_F_TIMED)
-		c->timed++;
-	if (count)
-		count_done(c, d);
-}
-
-static __noinline int count_op(const struct done *d, struct fi_cell_key *file,
-			       const struct inode *inode)
+/* Ids count from 1; a task without such a stack (a kernel thread) has 0. */
+static __always_inline __s32 stack_id(void *ctx, __u64 flags)
 {
 	struct fi_ledger *l = ledger();
-	bool count = slow_enough(d);
-	struct fi_cell *c;
+	long id = bpf_get_stackid(ctx, &stack_traces, flags);
 
-	if (!l)
-		return 0;
-	c = mount_cell(d->dev, d->kind, d->op);
-	if (c)
-		add_up(c, d, count);
-	else
-		l->cells_full++;
-	if (settings.files) {
-		c = file_cell(file, inode);
-		if (c)
-			add_up(c, d, count);
-		else
-			l->cells_full++;
-		l->files_other += !file->ino;
-	}
-	if (count && settings.hists)
-		count_hists(d);
-	return count && settings.records;
+	if (id >= 0)
+		return id + 1;
+	if (l && id != -EFAULT)
+		l->stacks_lost++;
+	return 0;
 }
 
-/* A record with all that the three kinds have in common, or NULL if it is full. */
-static __always_inline struct fi_record *new_record(const struct done *d,
-						    const struct inode *inode)
+static __always_inline void note_stacks(void *ctx, struct done *x)
+{
+	if (settings.kernel_stacks)
+		x->kernel_stack = stack_id(ctx, 0);
+	if (settings.user_stacks)
+		x->user_stack = stack_id(ctx, BPF_F_USER_STACK);
+}
+
+/* NULL if the ring is full, which is counted. */
+static __always_inline struct fi_record *reserve(void)
 {
 	struct fi_record *r = bpf_ringbuf_reserve(&records, sizeof(*r), 0);
 	struct fi_ledger *l = ledger();
-	__u64 id = bpf_get_current_pid_tgid();
 
 	if (!r) {
 		if (l)
@@ -220,23 +143,52 @@ static __always_inline struct fi_record *new_record(const struct done *d,
 		l->records++;
 	__builtin_memset(r, 0, sizeof(*r));
 	r->time_ns = bpf_ktime_get_ns();
-	r->lat_ns = d->lat_ns;
-	__builtin_memcpy(r->phase_ns, d->phase_ns, sizeof(r->phase_ns));
-	r->ino = d->ino;
-	r->nodeid = inode_nodeid(inode);
-	r->pos = d->pos;
-	r->count = d->count;
-	r->written = d->written;
-	r->dev = d->dev;
-	r->pid = id >> 32;
-	r->tid = id;
-	r->opflags = d->opflags;
-	r->error = d->error;
-	r->kind = d->kind;
-	r->op = d->op;
-	r->flags = d->flags;
+	return r;
+}
+
+/* A record with all that the three kinds have in common but comm, or NULL. */
+static __always_inline struct fi_record *new_record(const struct done *x)
+{
+	struct fi_record *r = reserve();
+
+	if (!r)
+		return NULL;
+	note_file(x->dev, x->ino, x->inode, 0);
+	r->lat_ns = x->d.lat_ns;
+	__builtin_memcpy(r->phase_ns, x->d.phase_ns, sizeof(r->phase_ns));
+	r->ino = x->ino;
+	r->nodeid = inode_nodeid((struct inode *)x->inode);
+	r->isize = x->isize;
+	r->pos = x->pos;
+	r->count = x->d.count;
+	r->written = x->d.written;
+	r->unique = x->unique;
+	r->dev = x->dev;
+	r->pid = x->pid;
+	r->tid = x->tid;
+	r->server_tid = x->server_tid;
+	r->opflags = x->d.opflags;
+	r->error = x->d.error;
+	r->kind = x->d.kind;
+	r->op = x->d.op;
+	r->flags = x->d.flags;
+	r->kernel_stack = x->kernel_stack;
+	r->user_stack = x->user_stack;
+	return r;
+}
+
+/* The same in the task that did it. */
+static __always_inline struct fi_record *own_record(void *ctx, struct done *x)
+{
+	struct fi_record *r;
+
+	note_stacks(ctx, x);
+	r = new_record(x);
+	if (!r)
+		return NULL;
 	bpf_get_current_comm(r->comm, sizeof(r->comm));
-	inode_name(r->name, inode);
+	if (signal_waits())
+		r->flags |= FI_F_SIGNAL;
 	return r;
 }
 
@@ -249,38 +201,208 @@ static __always_inline void submit(struct fi_record *r)
 	bpf_ringbuf_submit(r, tight ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP);
 }
 
-/* ---- BEGIN --------------------------------------------------------------- */
-
-PROGRAM(iomap_begin, MARK_BEGIN, start_op(st, inode, pos, FI_BEGIN, fi_op_of(opflags)),
-	const struct inode *inode, loff_t pos, loff_t count, unsigned int opflags)
-
-/* Which mapping the kernel goes by: see "BEGIN" in the interface. */
-static __always_inline void note_maps(struct done *d, const struct fuse_iomap_begin_out *out)
-{
-	d->read_type = fi_type(out->read.type);
-	d->write_type = fi_type(out->write.type);
-	if ((d->opflags & FI_OPFLAGS_WRITE) &&
-	    out->write.type != FUSE_IOMAP_TYPE_PURE_OVERWRITE) {
-		d->used_type = d->write_type;
-		d->used_length = out->write.length;
-	} else {
-		d->used_type = d->read_type;
-		d->used_length = out->read.length;
+/* What every finished operation of the current task starts from. */
+#define DONE(kind_, inode_, pos_, count_, opflags_)			\
+	{								\
+		.d = {							\
+			.count = (count_),				\
+			.opflags = (opflags_),				\
+			.kind = (kind_),				\
+			NO_TYPES,					\
+		},							\
+		.ino = (inode_)->i_ino,					\
+		.pos = (pos_),						\
+		.isize = (inode_)->i_size,				\
+		.inode = (__u64)(inode_),				\
+		.dev = (inode_)->i_sb->s_dev,				\
+		.pid = bpf_get_current_pid_tgid() >> 32,		\
+		.tid = bpf_get_current_pid_tgid(),			\
 	}
+
+/* ---- upstream's events alone --------------------------------------------- */
+
+/* Counts an operation that has ended one way or the other, and makes its record. */
+__noinline int late_done(struct late *late)
+{
+	struct fi_ledger *l = ledger();
+	struct fi_record *r;
+
+	if (!late || !l)
+		return 0;
+	note_done(l, &late->done.d);
+	if (!count_op(&late->done))
+		return 0;
+	r = new_record(&late->done);
+	if (!r)
+		return 0;
+	__builtin_memcpy(r->comm, late->open.comm, sizeof(r->comm));
+	__builtin_memcpy(&r->read, &late->map, sizeof(r->read));
+	r->new_addr = late->new_addr;
+	r->io_error = late->io_error;
+	r->io_dev = late->io_dev;
+	submit(r);
+	return 0;
 }
 
-static __noinline int begin_done(struct stack *st, const struct inode *inode,
-				 struct done *d, const struct fuse_iomap_begin_out *out)
+static __always_inline void cache_answered(struct late *late, const struct frame *f)
 {
-	struct fi_cell_key file = {};
+	__u64 id = bpf_get_current_pid_tgid();
+	struct done *x = &late->done;
+
+	__builtin_memset(late, 0, sizeof(*late));
+	x->d.count = f->count;
+	x->d.opflags = f->opflags;
+	x->d.kind = FI_BEGIN;
+	x->d.op = f->op;
+	x->d.flags = FI_F_UNSURE;
+	x->d.read_type = x->d.write_type = x->d.used_type = FI_TYPE_BAD;
+	x->ino = f->ino;
+	x->pos = f->pos;
+	x->isize = f->isize;
+	x->inode = f->inode;
+	x->dev = f->dev;
+	x->pid = id >> 32;
+	x->tid = id;
+	bpf_get_current_comm(late->open.comm, sizeof(late->open.comm));
+	late_done(late);
+}
+
+/* The task goes on, so what it began without a request is over. */
+__noinline int settle(struct stack *st)
+{
+	struct frame *f = top_frame(st);
+
+	if (!st)
+		return 0;
+	if (st->late.open.start_ns) {
+		st->late.open.start_ns = 0;
+		st->late.done.d.flags = FI_F_UNSURE |
+			(st->late.done.d.kind == FI_END ? FI_F_SENT : 0);
+		late_done(&st->late);
+	}
+	if (f && f->kind == FI_BEGIN && !f->unique) {
+		st->depth--;
+		cache_answered(&st->late, f);
+	}
+	return 0;
+}
+
+/* An END or IOEND begins; the caller fills in what only its kind has. */
+static __always_inline bool start_late(void *ctx, struct stack *st, const struct done *x)
+{
+	struct fi_ledger *l = ledger();
+	struct late *late = &st->late;
+	__u32 kind = x->d.kind;
+
+	if (!enabled || !l || kind >= FI_KINDS || !wanted(x->dev, x->ino, kind, x->d.op))
+		return false;
+	l->begun[kind]++;
+	l->in_flight[kind]++;
+	__builtin_memset(late, 0, sizeof(*late));
+	late->open.ino = x->ino;
+	late->open.pos = x->pos;
+	late->open.count = kind == FI_IOEND ? 0 : x->d.count;
+	late->open.dev = x->dev;
+	late->open.pid = x->pid;
+	late->open.tid = x->tid;
+	late->open.kind = kind;
+	late->open.op = x->d.op;
+	bpf_get_current_comm(late->open.comm, sizeof(late->open.comm));
+	late->done = *x;
+	late->done.d.is_short = fi_is_short(kind, x->d.opflags, x->d.written, x->d.count);
+	if (settings.records) {
+		note_stacks(ctx, &late->done);
+		if (signal_waits())
+			late->done.d.flags |= FI_F_SIGNAL;
+	}
+	if (settings.records || settings.by & FI_BY_TASK)
+		note_task();
+	return true;
+}
+
+/* Its request is on its way: from now on the server's thread can end it. */
+static __always_inline void late_sent(struct stack *st, const struct req_key *key)
+{
+	struct fi_ledger *l = ledger();
+	struct late *late = &st->late;
+	__u32 kind = late->done.d.kind;
+
+	late->done.unique = key->unique;
+	late->done.d.flags |= FI_F_SENT | FI_F_UNSURE;
+	late->open.send_ns = bpf_ktime_get_ns();
+	if (bpf_map_update_elem(&lates, key, late, BPF_ANY) && l && kind < FI_KINDS) {
+		l->requests_full++;
+		l->in_flight[kind]--;
+		l->unpaired[kind]++;
+	}
+	late->open.start_ns = 0;
+	st->late_key = *key;
+}
+
+/* Ends the operation of a request, in the server or in the caller. */
+static __noinline int late_ended(const struct req_key *key, __s32 error, __u64 now)
+{
+	struct late *late = bpf_map_lookup_elem(&lates, key);
+	struct req_times times = {};
+	struct done *x;
+
+	if (!late || __sync_val_compare_and_swap(&late->ended, 0, 1))
+		return 0;
+	x = &late->done;
+	x->d.lat_ns = after(late->open.start_ns, now);
+	x->d.flags |= FI_F_TIMED;
+	x->d.error = late->io_error ? late->io_error : error;
+	take_times(&times, key->unique, key->dev, x->d.kind);
+	split_wait(x, &times, late->open.start_ns, late->open.send_ns, now);
+	late_done(late);
+	bpf_map_delete_elem(&lates, key);
+	return 0;
+}
+
+/* end_error and ioend_error: mostly the reply has been seen by then. */
+static __noinline int on_late_error(struct stack *st, __s32 error)
+{
+	struct late *late = &st->late;
+	struct req_key key;
+
+	if (!late->open.start_ns) {
+		key = st->late_key;
+		return late_ended(&key, error, bpf_ktime_get_ns());
+	}
+	late->done.d.lat_ns = after(late->open.start_ns, bpf_ktime_get_ns());
+	late->done.d.flags |= FI_F_SENT | FI_F_UNSURE | FI_F_TIMED;
+	late->done.d.error = late->io_error ? late->io_error : error;
+	late->open.start_ns = 0;
+	return late_done(late);
+}
+
+/* ---- BEGIN --------------------------------------------------------------- */
+
+static __noinline int on_begin(struct stack *st, const struct inode *inode, __u64 pos,
+			       __u64 count, __u32 opflags)
+{
+	__u32 op = fi_op_of_begin(opflags, pos, count, inode->i_size);
+
+	if (settings.upstream)
+		settle(st);
+	fi_begun_add(&st->begun, inode->i_sb->s_dev, inode->i_ino, pos, opflags, op);
+	return start_op(st, inode, pos, count, opflags, FI_BEGIN, op);
+}
+
+PROGRAM(iomap_begin, MARK_BEGIN, on_begin(st, inode, pos, count, opflags),
+	const struct inode *inode, loff_t pos, loff_t count, unsigned int opflags)
+
+static __noinline int begin_done(void *ctx, struct stack *st, struct done *x,
+				 const struct fuse_iomap_begin_out *out)
+{
 	struct fi_record *r;
 
 	/* The types of a refused answer are in the record, not in the counts. */
-	if (!d->error)
-		note_maps(d, out);
-	if (!pair_done(st, d, &file) || !count_op(d, &file, inode))
+	if (!x->d.error)
+		fi_done_maps(&x->d, &out->read, &out->write);
+	if (!pair_done(st, x) || !count_op(x))
 		return 0;
-	r = new_record(d, inode);
+	r = own_record(ctx, x);
 	if (!r)
 		return 0;
 	/* Both: they are side by side there and here. */
@@ -289,45 +411,158 @@ static __noinline int begin_done(struct stack *st, const struct inode *inode,
 	return 0;
 }
 
-static __always_inline void on_begin_done(struct stack *st, const struct inode *inode,
-					  loff_t pos, loff_t count, __u32 opflags,
+static __always_inline void on_begin_done(void *ctx, struct stack *st,
+					  const struct inode *inode, loff_t pos, loff_t count,
+					  __u32 opflags,
 					  const struct fuse_iomap_begin_out *out, int error)
 {
-	struct done d = {
-		.ino = inode->i_ino,
-		.dev = inode->i_sb->s_dev,
-		.pos = pos,
-		.count = count,
-		.opflags = opflags,
-		.error = error,
-		.kind = FI_BEGIN,
-		.op = fi_op_of(opflags),
-		.flags = FI_F_SENT,
-		NO_TYPES,
-	};
+	struct done x = DONE(FI_BEGIN, inode, pos, count, opflags);
 
-	begin_done(st, inode, &d, out);
+	x.d.op = fi_op_of_begin(opflags, pos, count, x.isize);
+	x.d.error = error;
+	x.d.flags = FI_F_SENT;
+	begin_done(ctx, st, &x, out);
 }
 
 PROGRAM(iomap_begin_done, MARK_BEGIN_DONE,
-	on_begin_done(st, inode, pos, count, opflags, out, error),
+	on_begin_done(ctx, st, inode, pos, count, opflags, out, error),
 	const struct inode *inode, loff_t pos, loff_t count, unsigned int opflags,
 	const struct fuse_iomap_begin_out *out, int error)
 
-/* ---- END ----------------------------------------------------------------- */
-
-PROGRAM(iomap_end, MARK_END, start_op(st, inode, in->pos, FI_END, fi_op_of(in->opflags)),
-	const struct inode *inode, const struct fuse_iomap_end_in *in)
-
-static __noinline int end_done(struct stack *st, const struct inode *inode, struct done *d,
-			       const struct iomap *iomap)
+static __always_inline void on_begin_error(void *ctx, struct stack *st,
+					   const struct inode *inode, loff_t pos,
+					   loff_t count, __u32 opflags, int error)
 {
-	struct fi_cell_key file = {};
+	struct done x = DONE(FI_BEGIN, inode, pos, count, opflags);
 	struct fi_record *r;
 
-	if (!pair_done(st, d, &file) || !count_op(d, &file, inode))
+	x.d.op = fi_op_of_begin(opflags, pos, count, x.isize);
+	x.d.error = error;
+	x.d.flags = FI_F_SENT | FI_F_UNSURE;
+	if (!pair_done(st, &x) || !count_op(&x))
+		return;
+	r = own_record(ctx, &x);
+	if (r)
+		submit(r);
+}
+
+PROGRAM(iomap_begin_error, MARK_BEGIN_ERROR,
+	on_begin_error(ctx, st, inode, pos, count, opflags, error),
+	const struct inode *inode, loff_t pos, loff_t count, unsigned int opflags, int error)
+
+/* The BEGIN on top of the stack, if the event can be for that. */
+static __always_inline struct frame *answered(struct stack *st, const struct inode *inode)
+{
+	struct frame *f = top_frame(st);
+
+	if (!f || f->kind != FI_BEGIN || f->ino != inode->i_ino ||
+	    f->dev != inode->i_sb->s_dev)
+		return NULL;
+	return f;
+}
+
+static __always_inline void on_read_map(struct stack *st, const struct inode *inode,
+					const struct fuse_iomap_io *map)
+{
+	struct frame *f = answered(st, inode);
+
+	if (f)
+		bpf_probe_read_kernel(&f->read, sizeof(f->read), map);
+}
+
+PROGRAM(iomap_read_map, MARK_READ_MAP, on_read_map(st, inode, map),
+	const struct inode *inode, const struct fuse_iomap_io *map)
+
+static __always_inline void on_write_map(void *ctx, struct stack *st,
+					 const struct inode *inode,
+					 const struct fuse_iomap_io *map)
+{
+	struct frame *f = answered(st, inode);
+	struct done x = DONE(FI_BEGIN, inode, 0, 0, 0);
+	struct fuse_iomap_io write = {};
+	struct fi_record *r;
+
+	if (!f)
+		return;
+	bpf_probe_read_kernel(&write, sizeof(write), map);
+	x.pos = f->pos;
+	x.d.count = f->count;
+	x.d.opflags = f->opflags;
+	x.d.flags = FI_F_SENT | FI_F_UNSURE;
+	fi_done_maps(&x.d, &f->read, &write);
+	if (!pair_done(st, &x) || !count_op(&x))
+		return;
+	r = own_record(ctx, &x);
+	if (!r)
+		return;
+	/* The frame is off the stack, but nothing has begun since. */
+	__builtin_memcpy(&r->read, &f->read, sizeof(r->read));
+	__builtin_memcpy(&r->write, &write, sizeof(r->write));
+	submit(r);
+}
+
+PROGRAM(iomap_write_map, MARK_WRITE_MAP, on_write_map(ctx, st, inode, map),
+	const struct inode *inode, const struct fuse_iomap_io *map)
+
+/* ---- END ----------------------------------------------------------------- */
+
+static __always_inline void late_end(void *ctx, struct stack *st, const struct inode *inode,
+				     const struct fuse_iomap_end_in *in, __u32 op)
+{
+	struct done x = DONE(FI_END, inode, in->pos, in->count, in->opflags);
+
+	settle(st);
+	x.d.op = op;
+	x.d.written = in->written;
+	if (in->map.length)
+		x.d.used_type = fi_type(in->map.type);
+	if (!start_late(ctx, st, &x))
+		return;
+	bpf_probe_read_kernel(&st->late.map, sizeof(st->late.map), &in->map);
+	st->late.open.start_ns = bpf_ktime_get_ns();
+}
+
+static __always_inline void on_end(void *ctx, struct stack *st, const struct inode *inode,
+				   const struct fuse_iomap_end_in *in)
+{
+	__u32 op = fi_begun_op(&st->begun, inode->i_sb->s_dev, inode->i_ino, in->pos,
+			       in->opflags);
+
+	if (settings.upstream)
+		late_end(ctx, st, inode, in, op);
+	else
+		start_op(st, inode, in->pos, in->count, in->opflags, FI_END, op);
+}
+
+PROGRAM(iomap_end, MARK_END, on_end(ctx, st, inode, in),
+	const struct inode *inode, const struct fuse_iomap_end_in *in)
+
+/*
+ * How the iteration that used the mapping went: a short write with -EFAULT has met a
+ * bad page. The mapping is a member of the iterator (Linux 6.15; before, its status was
+ * the length done).
+ */
+static __always_inline void note_status(struct fi_record *r, const struct iomap *iomap)
+{
+	const struct iomap_iter *iter;
+
+	if (!bpf_core_field_exists(struct iomap_iter, status))
+		return;
+	iter = (void *)iomap - bpf_core_field_offset(struct iomap_iter, iomap);
+	r->io_error = BPF_CORE_READ(iter, status);
+	r->flags |= FI_F_STATUS;
+}
+
+static __noinline int end_done(void *ctx, struct stack *st, struct done *x,
+			       const struct iomap *iomap)
+{
+	struct fi_record *r;
+
+	if (iomap->length)
+		x->d.used_type = fi_type(iomap->type);
+	if (!pair_done(st, x) || !count_op(x))
 		return 0;
-	r = new_record(d, inode);
+	r = own_record(ctx, x);
 	if (!r)
 		return 0;
 	r->read.offset = iomap->offset;
@@ -335,104 +570,158 @@ static __noinline int end_done(struct stack *st, const struct inode *inode, stru
 	r->read.addr = iomap->addr;
 	r->read.type = iomap->type;
 	r->read.flags = iomap->flags;
+	note_status(r, iomap);
 	submit(r);
 	return 0;
 }
 
-static __always_inline void on_end_done(struct stack *st, const struct inode *inode,
-					loff_t pos, loff_t count, __u32 opflags,
-					ssize_t written, const struct iomap *iomap,
-					bool sent, int error)
+static __always_inline void on_end_done(void *ctx, struct stack *st,
+					const struct inode *inode, loff_t pos, loff_t count,
+					__u32 opflags, ssize_t written,
+					const struct iomap *iomap, bool sent, int error)
 {
-	struct done d = {
-		.ino = inode->i_ino,
-		.dev = inode->i_sb->s_dev,
-		.pos = pos,
-		.count = count,
-		.written = written,
-		.opflags = opflags,
-		.error = error,
-		.kind = FI_END,
-		.op = fi_op_of(opflags),
-		.flags = sent ? FI_F_SENT : 0,
-		.is_short = (opflags & FI_OPFLAGS_WRITE) && written < count,
-		NO_TYPES,
-	};
+	struct done x = DONE(FI_END, inode, pos, count, opflags);
 
-	end_done(st, inode, &d, iomap);
+	x.d.written = written;
+	x.d.error = error;
+	x.d.flags = sent ? FI_F_SENT : 0;
+	x.d.is_short = fi_is_short(FI_END, opflags, written, count);
+	end_done(ctx, st, &x, iomap);
 }
 
 PROGRAM(iomap_end_done, MARK_END_DONE,
-	on_end_done(st, inode, pos, count, opflags, written, iomap, sent, error),
+	on_end_done(ctx, st, inode, pos, count, opflags, written, iomap, sent, error),
 	const struct inode *inode, loff_t pos, loff_t count, unsigned int opflags,
 	ssize_t written, const struct iomap *iomap, bool sent, int error)
 
+PROGRAM(iomap_end_error, MARK_END_ERROR, on_late_error(st, error),
+	const struct inode *inode, const struct fuse_iomap_end_in *in, int error)
+
 /* ---- IOEND --------------------------------------------------------------- */
 
-PROGRAM(iomap_ioend, MARK_IOEND,
-	start_op(st, inode, in->pos, FI_IOEND, fi_op_of_ioend(in->flags)),
+static __always_inline void late_ioend(void *ctx, struct stack *st,
+				       const struct inode *inode,
+				       const struct fuse_iomap_ioend_in *in)
+{
+	struct done x = DONE(FI_IOEND, inode, in->pos, in->written, in->flags);
+	struct late *late = &st->late;
+
+	settle(st);
+	x.d.op = fi_op_of_ioend(in->flags);
+	x.d.written = in->written;
+	x.d.error = in->error;
+	x.d.flags = FI_F_UNSURE;
+	if (!start_late(ctx, st, &x))
+		return;
+	late->new_addr = in->new_addr;
+	late->io_error = in->error;
+	late->io_dev = in->dev;
+	if (fi_wants_ioend(in->error, in->written, in->flags))
+		late->open.start_ns = bpf_ktime_get_ns();
+	else
+		late_done(late);
+}
+
+static __always_inline void on_ioend(void *ctx, struct stack *st, const struct inode *inode,
+				     const struct fuse_iomap_ioend_in *in)
+{
+	if (settings.upstream)
+		late_ioend(ctx, st, inode, in);
+	else
+		start_op(st, inode, in->pos, in->written, in->flags, FI_IOEND,
+			 fi_op_of_ioend(in->flags));
+}
+
+PROGRAM(iomap_ioend, MARK_IOEND, on_ioend(ctx, st, inode, in),
 	const struct inode *inode, const struct fuse_iomap_ioend_in *in)
 
-static __noinline int ioend_done(struct stack *st, const struct inode *inode,
-				 struct done *d, const struct fuse_iomap_ioend_in *in,
+static __noinline int ioend_done(void *ctx, struct stack *st, struct done *x,
+				 const struct fuse_iomap_ioend_in *in,
 				 const struct fuse_iomap_ioend_out *out)
 {
-	struct fi_cell_key file = {};
 	struct fi_record *r;
 
-	if (!pair_done(st, d, &file) || !count_op(d, &file, inode))
+	if (!pair_done(st, x) || !count_op(x))
 		return 0;
-	r = new_record(d, inode);
+	r = own_record(ctx, x);
 	if (!r)
 		return 0;
 	r->new_addr = in->new_addr;
 	r->io_error = in->error;
 	r->io_dev = in->dev;
-	if (d->flags & FI_F_SENT)
+	if (x->d.flags & FI_F_SENT)
 		r->newsize = out->newsize;
 	submit(r);
 	return 0;
 }
 
-static __always_inline void on_ioend_done(struct stack *st, const struct inode *inode,
+static __always_inline void on_ioend_done(void *ctx, struct stack *st,
+					  const struct inode *inode,
 					  const struct fuse_iomap_ioend_in *in,
 					  const struct fuse_iomap_ioend_out *out, bool sent,
 					  int error)
 {
-	struct done d = {
-		.ino = inode->i_ino,
-		.dev = inode->i_sb->s_dev,
-		.pos = in->pos,
-		.count = in->written,
-		.written = in->written,
-		.opflags = in->flags,
-		.error = error,
-		.kind = FI_IOEND,
-		.op = fi_op_of_ioend(in->flags),
-		.flags = sent ? FI_F_SENT : 0,
-		NO_TYPES,
-	};
+	struct done x = DONE(FI_IOEND, inode, in->pos, in->written, in->flags);
 
-	ioend_done(st, inode, &d, in, out);
+	x.d.op = fi_op_of_ioend(in->flags);
+	x.d.written = in->written;
+	x.d.error = error;
+	x.d.flags = sent ? FI_F_SENT : 0;
+	ioend_done(ctx, st, &x, in, out);
 }
 
-PROGRAM(iomap_ioend_done, MARK_IOEND_DONE, on_ioend_done(st, inode, in, out, sent, error),
+PROGRAM(iomap_ioend_done, MARK_IOEND_DONE, on_ioend_done(ctx, st, inode, in, out, sent, error),
 	const struct inode *inode, const struct fuse_iomap_ioend_in *in,
 	const struct fuse_iomap_ioend_out *out, bool sent, int error)
+
+/* In the posted series it has the reply, too, which version 6 had not. */
+PROGRAM(iomap_ioend_error, MARK_IOEND_ERROR, on_late_error(st, error),
+	const struct inode *inode, const struct fuse_iomap_ioend_in *in,
+	const struct fuse_iomap_ioend_out *out, int error)
 
 /* ---- bad data ------------------------------------------------------------ */
 
 /* It names no inode; the operation it belongs to is the task's own. */
-static __always_inline void on_bad_data(struct stack *st)
+static __noinline int on_bad_data(struct stack *st, int line, const char *rule)
 {
-	bool filtered = settings.dev || settings.pid || settings.ops;
+	struct fi_done d = { .kind = FI_REFUSED, .error = -EUCLEAN, NO_TYPES };
+	__u64 id = bpf_get_current_pid_tgid();
 	struct fi_ledger *l = ledger();
+	struct frame *f = top_frame(st);
+	struct fi_record *r;
 
-	if (l && enabled && (!filtered || st->depth))
-		l->bad_data++;
+	if (!l || !enabled || (is_filtered() && !f))
+		return 0;
+	l->bad_data++;
+	if (!settings.records || !wanted_done(&d) ||
+	    (settings.kinds && !(settings.kinds & 1U << FI_REFUSED)))
+		return 0;
+	r = reserve();
+	if (!r)
+		return 0;
+	r->kind = FI_REFUSED;
+	r->error = d.error;
+	r->pid = id >> 32;
+	r->tid = id;
+	r->line = line;
+	bpf_get_current_comm(r->comm, sizeof(r->comm));
+	bpf_probe_read_kernel_str(r->rule, sizeof(r->rule), rule);
+	if (f) {
+		r->dev = f->dev;
+		r->ino = f->ino;
+		r->nodeid = inode_nodeid((struct inode *)f->inode);
+		r->isize = f->isize;
+		r->pos = f->pos;
+		r->count = f->count;
+		r->unique = f->unique;
+		r->opflags = f->opflags;
+		r->op = f->op;
+	}
+	submit(r);
+	return 0;
 }
 
-PROGRAM(iomap_bad_data, MARK_BAD_DATA, on_bad_data(st),
+PROGRAM(iomap_bad_data, MARK_BAD_DATA, on_bad_data(st, line, condition),
 	const char *func, int line, const char *condition)
 
 /* ---- requests ------------------------------------------------------------ */
@@ -440,6 +729,12 @@ PROGRAM(iomap_bad_data, MARK_BAD_DATA, on_bad_data(st),
 static __always_inline bool is_upcall(const struct fuse_req *req)
 {
 	return req->in.h.opcode >= FUSE_IOMAP_IOEND && req->in.h.opcode <= FUSE_IOMAP_END;
+}
+
+static __always_inline __u32 kind_of(const struct fuse_req *req)
+{
+	return req->in.h.opcode == FUSE_IOMAP_BEGIN ? FI_BEGIN :
+	       req->in.h.opcode == FUSE_IOMAP_END ? FI_END : FI_IOEND;
 }
 
 static __always_inline struct req_key key_of(const struct fuse_req *req)
@@ -454,55 +749,80 @@ static __always_inline struct req_key key_of(const struct fuse_req *req)
 	return key;
 }
 
-/* In the caller, with the operation on top of its stack. */
+/* In the caller. */
 static __noinline int on_request_send(const struct fuse_req *req)
 {
 	struct fi_ledger *l = ledger();
 	struct req_times none = {};
 	struct req_key key;
+	struct stack *st;
 	struct frame *f;
+	bool late;
 
 	if (!is_upcall(req) || !l)
 		return 0;
-	f = top_frame();
-	if (!f || f->unique)
+	st = task_stack(0);
+	if (!st)
+		return 0;
+	f = top_frame(st);
+	late = settings.upstream && kind_of(req) != FI_BEGIN;
+	if (late ? !st->late.open.start_ns || st->late.done.d.kind != kind_of(req) :
+		   !f || f->unique)
 		return 0;
 	key = key_of(req);
-	f->unique = key.unique;
-	f->req_dev = key.dev;
 	if (bpf_map_update_elem(&requests, &key, &none, BPF_ANY))
 		l->requests_full++;
+	if (late) {
+		late_sent(st, &key);
+		return 0;
+	}
+	if (!f)
+		return 0;
+	f->unique = key.unique;
+	f->req_dev = key.dev;
 	f->send_ns = bpf_ktime_get_ns();
 	return 0;
 }
 
 /* In the server. Upcalls of callers that nobody watches are not in the map. */
-static __always_inline struct req_times *times_of(const struct fuse_req *req)
-{
-	struct req_key key;
-
-	if (!is_upcall(req))
-		return NULL;
-	key = key_of(req);
-	return bpf_map_lookup_elem(&requests, &key);
-}
-
 static __noinline int on_request_sent(const struct fuse_req *req)
 {
-	struct req_times *t = times_of(req);
+	__u64 id = bpf_get_current_pid_tgid();
+	struct req_times *t;
+	struct req_key key;
+	__u64 now;
 
-	if (t && !t->sent_ns)
-		t->sent_ns = bpf_ktime_get_ns();
+	if (!is_upcall(req))
+		return 0;
+	key = key_of(req);
+	t = bpf_map_lookup_elem(&requests, &key);
+	if (!t || t->sent_ns)
+		return 0;
+	now = bpf_ktime_get_ns();
+	t->server_pid = id >> 32;
+	t->server_tid = id;
+	t->sent_ns = now;
+	if (settings.servers)
+		server_took(&key, now);
 	return 0;
 }
 
 static __noinline int on_request_end(const struct fuse_req *req)
 {
-	struct req_times *t = times_of(req);
+	struct req_times *t;
+	struct req_key key;
+	__s32 error;
 
+	if (!is_upcall(req))
+		return 0;
+	key = key_of(req);
+	t = bpf_map_lookup_elem(&requests, &key);
 	if (t && !t->end_ns)
-		t->end_ns = bpf_ktime_get_ns();
-	return 0;
+		end_request(&key, t, kind_of(req));
+	if (!settings.upstream || kind_of(req) == FI_BEGIN)
+		return 0;
+	error = req->out.h.error;
+	return late_ended(&key, error == -ENOSYS ? 0 : error, bpf_ktime_get_ns());
 }
 
 /*
@@ -530,3 +850,53 @@ static __noinline int on_request_end(const struct fuse_req *req)
 REQUEST_PROGRAM(request_send)
 REQUEST_PROGRAM(request_sent)
 REQUEST_PROGRAM(request_end)
+
+/* ---- what is open now ---------------------------------------------------- */
+
+/* Its owner goes on meanwhile; what changes under our hands is over. */
+static __always_inline void put_open(struct seq_file *to, struct task_struct *task,
+				     struct frame *f)
+{
+	struct inode *inode = (struct inode *)f->inode;
+	struct fi_task t = { .pid = task->tgid };
+	struct fi_open o = {
+		.start_ns = f->start_ns,
+		.send_ns = f->send_ns,
+		.ino = f->ino,
+		.pos = f->pos,
+		.count = f->kind == FI_IOEND ? 0 : f->count,
+		.dev = f->dev,
+		.pid = task->tgid,
+		.tid = task->pid,
+		.kind = f->kind,
+		.op = f->op,
+	};
+
+	bpf_probe_read_kernel_str(t.comm, sizeof(t.comm), task->comm);
+	BPF_CORE_READ_STR_INTO(&t.process, task, group_leader, comm);
+	bpf_map_update_elem(&tasks, &o.tid, &t, BPF_ANY);
+	__builtin_memcpy(o.comm, t.comm, sizeof(o.comm));
+	if (BPF_CORE_READ(inode, i_ino) == o.ino)
+		note_file(o.dev, o.ino, (__u64)inode, 1);
+	if (o.start_ns && f->start_ns == o.start_ns)
+		bpf_seq_write(to, &o, sizeof(o));
+}
+
+SEC("iter/task")
+int open_ops(struct bpf_iter__task *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct stack *st;
+
+	if (!task)
+		return 0;
+	st = bpf_task_storage_get(&stacks, task, NULL, 0);
+	if (!st)
+		return 0;
+	for (__u32 i = 0; i < FI_DEPTH; i++)
+		if (i < st->depth)
+			put_open(ctx->meta->seq, task, &st->frame[i]);
+	if (settings.upstream && st->late.open.start_ns)
+		bpf_seq_write(ctx->meta->seq, &st->late.open, sizeof(st->late.open));
+	return 0;
+}

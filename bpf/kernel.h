@@ -18,8 +18,11 @@ typedef long ssize_t;
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
+struct dentry;
+
 struct super_block {
 	__u32 s_dev;
+	struct dentry *s_root;
 };
 
 struct hlist_node {
@@ -33,6 +36,7 @@ struct hlist_head {
 struct inode {
 	struct super_block *i_sb;
 	__u64 i_ino;
+	loff_t i_size;
 	struct hlist_head i_dentry;
 };
 
@@ -41,6 +45,7 @@ struct qstr {
 };
 
 struct dentry {
+	struct dentry *d_parent;
 	struct qstr d_name;
 	struct hlist_node d_alias;
 };
@@ -65,9 +70,18 @@ struct iomap {
 	__u16 flags;
 };
 
+struct iomap_iter {
+	int status;
+	struct iomap iomap;
+};
+
 struct fuse_in_header {
 	__u32 opcode;
 	__u64 unique;
+};
+
+struct fuse_out_header {
+	__s32 error;
 };
 
 struct fuse_conn {
@@ -82,6 +96,9 @@ struct fuse_req {
 	struct {
 		struct fuse_in_header h;
 	} in;
+	struct {
+		struct fuse_out_header h;
+	} out;
 	struct fuse_chan *chan;
 };
 
@@ -92,6 +109,39 @@ struct fuse_mount {
 
 struct fuse_req___old {
 	struct fuse_mount *fm;
+};
+
+typedef struct {
+	unsigned long sig[1];
+} sigset_t;
+
+struct sigpending {
+	sigset_t signal;
+};
+
+struct signal_struct {
+	struct sigpending shared_pending;
+};
+
+struct task_struct {
+	int pid;
+	int tgid;
+	struct task_struct *group_leader;
+	struct signal_struct *signal;
+	sigset_t blocked;
+	struct sigpending pending;
+	char comm[16];
+};
+
+struct seq_file;
+
+struct bpf_iter_meta {
+	struct seq_file *seq;
+};
+
+struct bpf_iter__task {
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
 };
 
 #pragma clang attribute pop

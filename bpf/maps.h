@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Maps and settings. Sizes that depend on the machine or on options are set by
- * user space before loading.
+ * user space before loading; those of maps that are not used become 1.
  */
 #ifndef FUSEIOMAP_MAPS_H
 #define FUSEIOMAP_MAPS_H
 
 #include "kernel.h"
 #include "fuseiomap.h"
+#include "fuseiomap_count.h"
+#include "fuseiomap_pair.h"
 
 /* Set by user space before loading: the verifier drops what is not wanted. */
 const volatile struct fi_settings settings;
@@ -15,32 +17,73 @@ const volatile struct fi_settings settings;
 /* Operations that begin while this is 0 are not ours to count. */
 volatile __u32 enabled;
 
-/* Cells taken in the table of files. */
-__u32 file_cells;
+/* Cells and server threads that have been made. */
+__u32 cells_taken;
+__u32 servers_taken;
 
-/*
- * Operations nest in one task, seldom and never deep: one can begin in a page
- * fault or in the writeback that another one causes.
- */
-#define DEPTH 4
+/* A finished operation, with who and where. */
+struct done {
+	struct fi_done d;
+	__u64 ino;
+	__u64 pos;
+	__u64 isize;
+	__u64 unique;		/* of the upcall, 0 if none was sent */
+	__u64 inode;		/* its address, for what is not always needed */
+	__u32 dev;
+	__u32 pid;
+	__u32 tid;
+	__u32 server_tid;
+	__s32 kernel_stack;
+	__s32 user_stack;
+};
 
+/* An operation on a task's stack. */
 struct frame {
 	__u64 ino;
-	loff_t pos;
-	__u64 start_ns;
+	__u64 pos;
+	__u64 count;
+	__u64 isize;
+	__u64 start_ns;		/* 0 while it is being filled */
 	__u64 send_ns;
 	__u64 unique;		/* of the upcall, 0 if none was sent */
+	__u64 inode;
+	__u32 dev;
 	__u32 req_dev;
+	__u32 opflags;
 	__u8  kind;
 	__u8  op;
 	__u16 pad;
-	struct fi_cell_key file;	/* where `begun` was counted */
+	struct fuse_iomap_io read;	/* upstream: the first of two answers */
+};
+
+/*
+ * Upstream: an END or IOEND, complete but for how it ends, which is seen in a
+ * thread of the server.
+ */
+struct late {
+	struct fi_open open;	/* first: user space reads that; start_ns 0: none */
+	struct done done;
+	struct fuse_iomap_io map;
+	__u64 new_addr;
+	__s32 io_error;
+	__u32 io_dev;
+	__u64 ended;		/* has been counted */
+};
+
+/* An upcall. */
+struct req_key {
+	__u64 unique;
+	__u32 dev;
+	__u32 pad;
 };
 
 struct stack {
 	__u32 depth;
 	__u32 marks;
-	struct frame frame[DEPTH];
+	struct frame frame[FI_DEPTH];
+	struct fi_begun_ring begun;
+	struct late late;	/* its request has not been seen */
+	struct req_key late_key;	/* of the last one whose request was */
 };
 
 struct {
@@ -51,15 +94,11 @@ struct {
 } stacks SEC(".maps");
 
 /* Upcalls on their way; the caller makes and deletes the entry. */
-struct req_key {
-	__u64 unique;
-	__u32 dev;
-	__u32 pad;
-};
-
 struct req_times {
 	__u64 sent_ns;
 	__u64 end_ns;
+	__u32 server_pid;	/* who took it */
+	__u32 server_tid;
 };
 
 struct {
@@ -69,21 +108,20 @@ struct {
 	__type(value, struct req_times);
 } requests SEC(".maps");
 
-/* By connection, kind and operation. */
+/* Upstream: ENDs and IOENDs whose request is on its way. */
 struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
-	__uint(max_entries, 256);
-	__type(key, struct fi_cell_key);
-	__type(value, struct fi_cell);
-} mounts SEC(".maps");
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 16384);
+	__type(key, struct req_key);
+	__type(value, struct late);
+} lates SEC(".maps");
 
-/* By connection, inode and kind. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
 	__uint(max_entries, 1);
 	__type(key, struct fi_cell_key);
 	__type(value, struct fi_cell);
-} files SEC(".maps");
+} cells SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -105,6 +143,56 @@ struct {
 	__type(key, __u32);
 	__type(value, struct fi_ledger);
 } ledgers SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, FI_SERVERS);
+	__type(key, struct fi_server_key);
+	__type(value, struct fi_server);
+} servers SEC(".maps");
+
+/* Names. What falls out of these has been read by then, or is the inode number. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, struct fi_file_key);
+	__type(value, struct fi_file);
+} files SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, __u32);
+	__type(value, struct fi_task);
+} tasks SEC(".maps");
+
+/* Room to put a path together: [0] for events, [1] for the list of open operations. */
+struct path_room {
+	struct fi_file file;
+	char slack[FI_PATH_LEN];	/* a component may begin at the last byte */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 2);
+	__type(key, __u32);
+	__type(value, struct path_room);
+} path_rooms SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_STACK_TRACE);
+	__uint(max_entries, 1);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, FI_STACK_DEPTH * sizeof(__u64));
+} stack_traces SEC(".maps");
+
+/* One element: the cgroup of settings.cgroup. */
+struct {
+	__uint(type, BPF_MAP_TYPE_CGROUP_ARRAY);
+	__uint(max_entries, 1);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, sizeof(__u32));
+} cgroups SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);

@@ -286,6 +286,9 @@ struct fi_ledger {
 
 #define FI_COMM_LEN	16
 
+/* Frames that are kept of a stack. */
+#define FI_STACK_DEPTH	127
+
 /* An operation that has begun and not ended. */
 struct fi_open {
 	__u64 start_ns;
@@ -302,7 +305,13 @@ struct fi_open {
 	char  comm[FI_COMM_LEN];
 };
 
-/* A thread of a server that answers upcalls. Counters, as in cells. */
+/*
+ * A thread of a server that answers upcalls. Counters, as in cells. Threads beyond
+ * FI_SERVERS share the entry of their process without a tid, or the one of the
+ * connection.
+ */
+#define FI_SERVERS	4096
+
 struct fi_server_key {
 	__u32 dev;		/* of the connection */
 	__u32 pid;
@@ -311,9 +320,9 @@ struct fi_server_key {
 };
 
 struct fi_server {
-	__u64 requests[FI_KINDS];	/* answered */
+	__u64 requests[FI_KINDS];	/* taken by it and answered */
 	__u64 busy_ns;		/* from request_sent to request_end, all summed */
-	__u64 busy_since;	/* has one since then; 0: none */
+	__u64 busy_since;	/* when it took the last one; 0: that is answered */
 	char  comm[FI_COMM_LEN];
 };
 
@@ -420,7 +429,8 @@ struct fi_record {
 	char  comm[FI_COMM_LEN];
 	union {
 		struct {
-			struct fuse_iomap_io read;	/* BEGIN; END: the mapping used */
+			/* BEGIN; END: the mapping used, kernel's flags unless UNSURE */
+			struct fuse_iomap_io read;
 			struct fuse_iomap_io write;	/* BEGIN; right behind `read` */
 		};
 		char rule[FI_RULE_LEN];		/* REFUSED: the condition that failed */

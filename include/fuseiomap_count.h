@@ -117,14 +117,19 @@ static inline int fi_has_length(const struct fi_done *d)
 	return d->kind == FI_BEGIN && !d->error && d->used_type < FI_TYPES;
 }
 
-/* Whether a cell of this number (from 0) has to give up its task, or its file too. */
-static inline __u8 fi_gives_up(__u64 cells, __u64 max_cells)
+/*
+ * What a cell of this number (from 0) has to give up of what cells are told apart
+ * by: its task, or its file too.
+ */
+static inline __u8 fi_gives_up(__u64 cells, __u64 max_cells, __u8 by)
 {
-	if (cells < max_cells)
-		return 0;
-	if (cells < max_cells + max_cells / 8)
-		return FI_KEY_OTHER_TASK;
-	return FI_KEY_OTHER_TASK | FI_KEY_OTHER_FILE;
+	__u8 flags = 0;
+
+	if (cells >= max_cells && (by & FI_BY_TASK))
+		flags |= FI_KEY_OTHER_TASK;
+	if (cells >= max_cells + max_cells / 8 && (by & FI_BY_FILE))
+		flags |= FI_KEY_OTHER_FILE;
+	return flags;
 }
 
 static inline void fi_give_up(struct fi_cell_key *key, __u8 flags)

@@ -23,7 +23,8 @@
  *   request_end before the done event the wake-up took no time.
  * - A thread of a server gets what it took with request_sent, whoever answers it.
  * - bad_data belongs to the operation on top of the task's stack. With a filter on who,
- *   where or what for it is only counted if there is one.
+ *   where or what for it is only counted if there is one. Its record has what the
+ *   stack knows of that, and the error that the caller gets: EUCLEAN.
  *
  * Upstream's events alone (settings.upstream)
  * -------------------------------------------

@@ -35,7 +35,7 @@ static const char *const result_name[] = {
 
 struct doctor {
 	struct kernel_types types;
-	struct mounts mounts;
+	struct catalog *catalog;
 	struct text detail;	/* of the current check */
 	bool broken;		/* something before this check is missing */
 	bool verbose;
@@ -91,6 +91,11 @@ static enum result test_must(struct doctor *d)
 	return test_events(d, EVENT_MUST, MISSING);
 }
 
+static enum result test_done(struct doctor *d)
+{
+	return test_events(d, EVENT_DONE, LIMITED);
+}
+
 static enum result test_split(struct doctor *d)
 {
 	return test_events(d, EVENT_SPLIT, LIMITED);
@@ -122,9 +127,10 @@ static enum result find_config(struct doctor *d, const char *path, const char *s
 	return result;
 }
 
-static enum result test_config(struct doctor *d)
+/* What the options of the kernel's build say of one symbol. */
+static enum result test_symbol(struct doctor *d, const char *symbol)
 {
-	enum result result = find_config(d, "/proc/config.gz", "CONFIG_FUSE_IOMAP");
+	enum result result = find_config(d, "/proc/config.gz", symbol);
 	struct utsname u;
 	char path[256];
 
@@ -132,10 +138,15 @@ static enum result test_config(struct doctor *d)
 		return result;
 	uname(&u);
 	snprintf(path, sizeof(path), "/boot/config-%s", u.release);
-	result = find_config(d, path, "CONFIG_FUSE_IOMAP");
+	result = find_config(d, path, symbol);
 	if (result == UNKNOWN)
 		text_printf(&d->detail, "no /proc/config.gz and no %s", path);
 	return result;
+}
+
+static enum result test_config(struct doctor *d)
+{
+	return test_symbol(d, "CONFIG_FUSE_IOMAP");
 }
 
 static enum result test_enabled(struct doctor *d)
@@ -174,43 +185,80 @@ static enum result test_lockdown(struct doctor *d)
 	return strstr(line, "[confidentiality]") ? MISSING : GOOD;
 }
 
-static enum result test_tracefs(struct doctor *d)
+/* Needs an instance of its own, below tracefs. */
+static enum result test_ftrace(struct doctor *d)
 {
-	if (!access("/sys/kernel/tracing/events/fuse", R_OK)) {
-		text_printf(&d->detail, "/sys/kernel/tracing");
-		return GOOD;
+	static const char *const roots[] = { "/sys/kernel/tracing", "/sys/kernel/debug/tracing" };
+	char path[128];
+
+	for (size_t i = 0; i < sizeof(roots) / sizeof(roots[0]); i++) {
+		snprintf(path, sizeof(path), "%s/instances", roots[i]);
+		if (access(path, F_OK))
+			continue;
+		text_printf(&d->detail, "%s", path);
+		if (access(path, W_OK)) {
+			text_printf(&d->detail, " is not writable");
+			return LIMITED;
+		}
+		snprintf(path, sizeof(path), "%s/events/fuse/fuse_iomap_begin", roots[i]);
+		if (!access(path, F_OK))
+			return GOOD;
+		text_printf(&d->detail, "; no event fuse:fuse_iomap_begin");
+		return LIMITED;
 	}
-	text_printf(&d->detail, "no readable /sys/kernel/tracing/events/fuse (only other tools need it)");
+	text_printf(&d->detail, "no %s", roots[0]);
 	return LIMITED;
+}
+
+/* A filter with -g needs the one hierarchy of version 2. */
+static enum result test_cgroup(struct doctor *d)
+{
+	const char *path = "/sys/fs/cgroup/cgroup.controllers";
+
+	text_printf(&d->detail, "%s%s", access(path, F_OK) ? "no " : "", path);
+	return access(path, F_OK) ? LIMITED : GOOD;
 }
 
 /* ---- the proof ----------------------------------------------------------- */
 
 static void list_mounts(struct doctor *d, const struct snapshot *s)
 {
+	const struct mount **mounts;
 	struct rows rows = { 0 };
 	const char *comma = "";
+	size_t n = catalog_mounts(d->catalog, &mounts);
 
-	rows_make(&rows, ROWS_BY_DEV, &s->mounts, &(struct cells){ 0 }, true);
-	for (size_t i = 0; i < d->mounts.n; i++) {
-		const struct mount *m = &d->mounts.mount[i];
+	rows_make(&rows, BY_MOUNT, NULL, s, &(struct snapshot){ 0 }, true);
+	for (size_t i = 0; i < n; i++) {
+		const struct mount *m = mounts[i];
 		__u64 seen = 0;
 
 		for (size_t r = 0; r < rows.n; r++)
-			if (rows.row[r].dev == m->dev)
+			if (rows.row[r].key.dev == m->dev)
 				for (int k = 0; k < FI_KINDS; k++)
 					seen += rows.row[r].kind[k].done;
-		text_printf(&d->detail, "%s%s (%s, connection %u%s)", comma, m->target,
-			    m->fstype, m->dev, seen ? ", uses iomap" : "");
+		text_printf(&d->detail, "%s%s (%s, connection %u", comma, m->target,
+			    m->fstype, m->dev);
+		if (m->server_pid)
+			text_printf(&d->detail, ", served by %s %u", m->server_comm,
+				    m->server_pid);
+		text_printf(&d->detail, "%s)", seen ? ", uses iomap" : "");
 		comma = "; ";
 	}
+	if (!n)
+		text_printf(&d->detail, "no FUSE file system is mounted");
 	rows_free(&rows);
 }
 
 /* Nothing tells more than doing it: load, attach, listen. */
 static enum result test_load(struct doctor *d)
 {
-	struct source_config config = { .verbose = d->verbose };
+	struct source_config config = {
+		.settings = { .cells = 1, .records = 1, .hists = 1, .servers = 1 },
+		.backend = BACKEND_BPF,
+		.verbose = d->verbose,
+		.catalog = d->catalog,
+	};
 	struct snapshot s = { 0 };
 	struct source *src;
 
@@ -229,8 +277,6 @@ static enum result test_load(struct doctor *d)
 	source_close(src);
 	text_printf(&d->detail, "loaded, attached; mounts: ");
 	list_mounts(d, &s);
-	if (!d->mounts.n)
-		text_printf(&d->detail, "no FUSE file system is mounted");
 	snapshot_free(&s);
 	return GOOD;
 }
@@ -243,6 +289,9 @@ static const struct check checks[] = {
 	{ "fuse-iomap tracepoints", test_must,
 	  "apply the series in kernel/patches, build with CONFIG_FUSE_IOMAP=y; `make kernel' does it",
 	  FI_NO_TRACEPOINTS },
+	{ "done tracepoints", test_done,
+	  "patch 17 of the series in kernel/patches has them; without, ENDs that are not sent are not "
+	  "seen, and what was answered from the mapping cache has no latency" },
 	{ "request tracepoints", test_split,
 	  "Linux 7.3 has them; without, the wait is not split into queue, server and wake-up" },
 	{ "other tracepoints", test_extra, "without, refused answers are not counted" },
@@ -252,7 +301,9 @@ static const struct check checks[] = {
 	  FI_NO_PRIVILEGE },
 	{ "lockdown", test_lockdown, "boot with lockdown=integrity or without lockdown",
 	  FI_NO_PRIVILEGE },
-	{ "tracefs", test_tracefs, "mount -t tracefs tracefs /sys/kernel/tracing" },
+	{ "ftrace backend", test_ftrace,
+	  "mount -t tracefs tracefs /sys/kernel/tracing; only --backend ftrace needs it" },
+	{ "cgroup filter", test_cgroup, "mount -t cgroup2 cgroup2 /sys/fs/cgroup" },
 	{ "BPF programs", test_load, "run with -v and report what it says", FI_FAILED },
 };
 
@@ -288,7 +339,9 @@ static int run(const struct opts *o)
 	if (!o->json)
 		printf("Linux %s, %s\n", u.release, u.machine);
 	kernel_types_open(&d.types);
-	mounts_read(&d.mounts);
+	d.catalog = catalog_new();
+	mounts_read(d.catalog);
+	mounts_find_servers(d.catalog);
 	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {
 		enum result result;
 
@@ -302,7 +355,7 @@ static int run(const struct opts *o)
 			code = checks[i].code;
 	}
 	kernel_types_close(&d.types);
-	mounts_free(&d.mounts);
+	catalog_free(d.catalog);
 	text_free(&d.detail);
 	text_free(&json.text);
 	return code;

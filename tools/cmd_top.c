@@ -1,40 +1,48 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* fuseiomap top: the live view, and its batch mode. */
+/* fuseiomap top: the loop of the live view, its screen, and batch mode. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <curses.h>
 
 #include "commands.h"
 #include "error.h"
-#include "frame.h"
 #include "session.h"
+#include "topkeys.h"
 
-#define INTERVAL_MIN	100000000ULL
-#define INTERVAL_MAX	60000000000ULL
+/* Of the past, compressed. */
+#define HISTORY_BYTES	(64 << 20)
 
 struct top {
 	struct session s;
+	struct opts o;			/* as given, and what follows from it */
 	struct snapshot now;
 	struct snapshot before;
-	struct top_view view;
+	struct interval iv;
+	struct history *history;
+	struct top_state st;
+	struct top_input in;
+	struct filter filter[VIEWS];	/* batch mode */
 	struct frame frame;
-	struct utsname uts;
-	__u64 interval_ns;
+	__u32 *dev;
+	size_t nr_dev;
 	unsigned long frames;
 };
 
-static struct top_input input_of(const struct top *t)
+/* ---- intervals ----------------------------------------------------------- */
+
+static void note_dev(struct top *t, __u32 dev)
 {
-	return (struct top_input){
-		.now = &t->now, .before = &t->before, .mounts = &t->s.mounts,
-		.kernel = t->uts.release, .start_ns = t->s.start_ns,
-		.interval_ns = t->interval_ns,
-	};
+	for (size_t i = t->nr_dev; i > 0; i--)
+		if (t->dev[i - 1] == dev)
+			return;
+	t->dev = xrealloc(t->dev, (t->nr_dev + 1) * sizeof(*t->dev));
+	t->dev[t->nr_dev++] = dev;
+	t->in.dev = t->dev;
+	t->in.nr_dev = t->nr_dev;
 }
 
 /* The older snapshot's memory is used for the newer one. */
@@ -46,21 +54,42 @@ static void swap_snapshots(struct top *t)
 	t->now = old;
 }
 
-static void put_batch(struct top *t)
+/* t->now has been read. */
+static void take_interval(struct top *t)
 {
-	struct top_input in = input_of(t);
+	const struct cells *c = &t->iv.d.cells;
 
+	interval_make(&t->iv, &t->now, &t->before);
+	for (size_t i = 0; i < c->n; i++)
+		if (!i || c->cell[i].key.dev != c->cell[i - 1].key.dev)
+			note_dev(t, c->cell[i].key.dev);
+	if (t->history)
+		history_add(t->history, &t->iv);
+	t->st.stale = true;
 	t->frames++;
-	if (t->s.o->json) {
-		frame_json(&t->s.json, &in, &t->view, t->frames);
-		return;
-	}
-	text_clear(&t->s.json.text);
-	frame_batch(&t->s.json.text, &in, &t->view, t->frames);
-	fputs(t->s.json.text.s, t->s.out);
 }
 
 /* ---- batch --------------------------------------------------------------- */
+
+#define BIT(view)	(1U << VIEW_##view)
+
+static void put_batch(struct top *t)
+{
+	struct batch b = { .n = t->frames, .filter = t->filter, .csv_head = t->frames == 1 };
+
+	b.shown = t->o.view ? 1U << t->st.level[0].view :
+		  t->o.csv ? BIT(FILES) : BIT(MOUNTS) | BIT(FILES) | BIT(OPS);
+	if (t->o.json) {
+		batch_json(&t->s.json, &t->in, &t->st, &b);
+		return;
+	}
+	text_clear(&t->s.json.text);
+	if (t->o.csv)
+		batch_csv(&t->s.json.text, &t->in, &t->st, &b);
+	else
+		batch_text(&t->s.json.text, &t->in, &t->st, &b);
+	session_put_text(&t->s);
+}
 
 /*
  * The last frame is taken after everything has stopped, so that the frames add
@@ -68,86 +97,127 @@ static void put_batch(struct top *t)
  */
 static int run_batch(struct top *t)
 {
-	unsigned long count = t->s.o->count;
 	enum happening what;
 	int err;
 
 	while ((what = session_wait(&t->s)) != ON_STOP) {
 		if (what != ON_TICK && what != ON_REPORT)
 			continue;
-		if (count && t->frames + 1 >= count)
+		if (t->o.count && t->frames + 1 >= t->o.count)
 			break;
 		swap_snapshots(t);
-		if (source_read(t->s.src, &t->now))
+		if (session_read(&t->s, &t->now, what))
 			return complain(FI_FAILED, "cannot read the counters");
+		take_interval(t);
 		put_batch(t);
 	}
 	swap_snapshots(t);
 	err = session_stop(&t->s, &t->now);
-	if (!err)
-		put_batch(t);
-	return err;
+	if (err)
+		return err;
+	take_interval(t);
+	put_batch(t);
+	return 0;
 }
 
 /* ---- screen -------------------------------------------------------------- */
 
-static int look_attr(enum line_look look)
-{
-	static const struct {
-		int color;
-		int attr;
-	} looks[] = {
-		[LOOK_PLAIN] = { 0, A_NORMAL }, [LOOK_TITLE] = { 0, A_BOLD },
-		[LOOK_HEAD] = { 1, A_BOLD }, [LOOK_CHOSEN] = { 2, A_NORMAL },
-		[LOOK_WARN] = { 3, A_BOLD }, [LOOK_KEYS] = { 0, A_DIM },
-	};
+struct paint {
+	short fg, bg;		/* -1: the terminal's own */
+	short fg256;		/* where there are so many; 0: as above */
+	attr_t attr;
+	attr_t mono;		/* without colours */
+};
 
-	if (has_colors() && !getenv("NO_COLOR"))
-		return (int)COLOR_PAIR(looks[look].color) | looks[look].attr;
-	if (look == LOOK_HEAD || look == LOOK_CHOSEN)
-		return (int)A_REVERSE;
-	return looks[look].attr;
+static const struct paint paints[LOOKS] = {
+	[LOOK_PLAIN] = { -1, -1, 0, A_NORMAL, A_NORMAL },
+	[LOOK_TITLE] = { -1, -1, 0, A_BOLD, A_BOLD },
+	[LOOK_DIM] = { COLOR_CYAN, -1, 245, A_NORMAL, A_DIM },
+	[LOOK_HEAD] = { COLOR_BLACK, COLOR_GREEN, 0, A_NORMAL, A_REVERSE },
+	[LOOK_SORTED] = { COLOR_BLACK, COLOR_CYAN, 0, A_BOLD, A_REVERSE | A_UNDERLINE },
+	[LOOK_CHOSEN] = { COLOR_BLACK, COLOR_CYAN, 0, A_NORMAL, A_REVERSE | A_BOLD },
+	[LOOK_TAB] = { COLOR_BLACK, COLOR_GREEN, 0, A_BOLD, A_REVERSE },
+	[LOOK_KEY] = { COLOR_CYAN, -1, 0, A_BOLD, A_BOLD },
+	[LOOK_WARN] = { COLOR_RED, -1, 203, A_BOLD, A_BOLD },
+	[LOOK_STATE] = { COLOR_BLACK, COLOR_YELLOW, 0, A_NORMAL, A_REVERSE },
+	[LOOK_BEGIN] = { COLOR_CYAN, -1, 39, A_NORMAL, A_NORMAL },
+	[LOOK_END] = { COLOR_GREEN, -1, 78, A_NORMAL, A_NORMAL },
+	[LOOK_IOEND] = { COLOR_MAGENTA, -1, 176, A_NORMAL, A_NORMAL },
+	[LOOK_PART0] = { COLOR_BLUE, -1, 69, A_NORMAL, A_DIM },
+	[LOOK_PART1] = { COLOR_YELLOW, -1, 214, A_NORMAL, A_BOLD },
+	[LOOK_PART2] = { COLOR_GREEN, -1, 71, A_NORMAL, A_NORMAL },
+	[LOOK_PART3] = { COLOR_MAGENTA, -1, 133, A_NORMAL, A_UNDERLINE },
+	[LOOK_HEAT1] = { COLOR_BLUE, -1, 61, A_NORMAL, A_NORMAL },
+	[LOOK_HEAT2] = { COLOR_CYAN, -1, 38, A_NORMAL, A_NORMAL },
+	[LOOK_HEAT3] = { COLOR_GREEN, -1, 113, A_NORMAL, A_NORMAL },
+	[LOOK_HEAT4] = { COLOR_YELLOW, -1, 220, A_NORMAL, A_NORMAL },
+	[LOOK_HEAT5] = { COLOR_RED, -1, 202, A_BOLD, A_BOLD },
+};
+
+static bool colours;
+
+static void put_look(int y, int x, int len, enum look look)
+{
+	const struct paint *p = &paints[look];
+
+	if (colours)
+		mvchgat(y, x, len, p->attr, look + 1, NULL);
+	else
+		mvchgat(y, x, len, p->mono, 0, NULL);
 }
 
 static void draw(struct top *t)
 {
-	struct top_input in = input_of(t);
-
-	frame_make(&t->frame, &in, &t->view, COLS, LINES);
+	frame_make(&t->frame, &t->in, &t->st, COLS, LINES);
 	erase();
-	for (size_t i = 0; i < t->frame.n; i++) {
+	for (size_t i = 0; i < t->frame.n && (int)i < LINES; i++) {
 		const struct line *l = &t->frame.line[i];
-		int attr = look_attr(l->look);
-
-		attrset(attr);
 		/* A head and a chosen row go over the whole width. */
-		if (l->look == LOOK_HEAD || l->look == LOOK_CHOSEN)
-			mvhline(i, 0, ' ' | attr, COLS);
-		mvaddnstr(i, 0, l->text.s, COLS);
-		if (l->mark_len)
-			mvchgat(i, l->mark, l->mark_len, A_BOLD | A_UNDERLINE | A_REVERSE, 0, NULL);
+		bool whole = l->look == LOOK_HEAD || l->look == LOOK_CHOSEN;
+
+		mvaddstr(i, 0, l->text.s);
+		if (l->look != LOOK_PLAIN)
+			put_look(i, 0, whole ? -1 : text_width(l->text.s), l->look);
+		for (size_t k = 0; k < l->nr_spans; k++)
+			put_look(i, l->span[k].col, l->span[k].len, l->span[k].look);
 	}
-	attrset(A_NORMAL);
+	move(LINES - 1, 0);
 	refresh();
 }
 
-static void screen_open(struct top *t)
+static void colours_open(enum color want)
 {
-	initscr();
+	const char *no = getenv("NO_COLOR");
+
+	colours = want == COLOR_ALWAYS || (want == COLOR_AUTO && !(no && *no));
+	colours = colours && has_colors();
+	if (!colours)
+		return;
+	start_color();
+	use_default_colors();
+	for (int i = 0; i < LOOKS; i++)
+		init_pair(i + 1, COLORS >= 256 && paints[i].fg256 ? paints[i].fg256 :
+			  paints[i].fg, paints[i].bg);
+}
+
+/* False if the terminal is none that a screen can be shown on. */
+static bool screen_open(struct top *t)
+{
+	SCREEN *screen = newterm(NULL, stdout, stdin);
+
+	if (!screen)
+		return false;
+	set_term(screen);
 	cbreak();
 	noecho();
+	nonl();
 	curs_set(0);
 	keypad(stdscr, TRUE);
 	nodelay(stdscr, TRUE);
 	set_escdelay(25);
-	if (has_colors()) {
-		start_color();
-		use_default_colors();
-		init_pair(1, COLOR_BLACK, COLOR_GREEN);
-		init_pair(2, COLOR_BLACK, COLOR_CYAN);
-		init_pair(3, COLOR_RED, -1);
-	}
+	colours_open(t->o.color);
 	t->s.input_fd = STDIN_FILENO;
+	return true;
 }
 
 /* SIGWINCH comes through our own descriptor, so ncurses has to be told. */
@@ -159,178 +229,201 @@ static void screen_resize(void)
 		resizeterm(ws.ws_row, ws.ws_col);
 }
 
-/* ---- keys ---------------------------------------------------------------- */
-
-static void sort_next(struct top *t, int step)
+static void on_keys(struct top *t)
 {
-	do
-		t->view.sort = (t->view.sort + step + nr_top_columns) % nr_top_columns;
-	while (!top_columns[t->view.sort].width);
-}
-
-static void next_mount(struct top *t, int arg)
-{
-	const struct cells *c = &t->now.mounts;
-	__u32 dev = t->view.dev;
-
-	t->view.dev = 0;
-	for (size_t i = 0; i < c->n && !t->view.dev; i++)
-		if (c->cell[i].key.dev > dev && c->cell[i].v.done)
-			t->view.dev = c->cell[i].key.dev;
-}
-
-static void move_by(struct top *t, int rows)
-{
-	t->view.chosen += rows;
-}
-
-static void next_table(struct top *t, int arg)
-{
-	t->view.table = (t->view.table + 1) % TOP_TABLES;
-	t->view.chosen = 0;
-}
-
-static void toggle_reverse(struct top *t, int arg)
-{
-	t->view.reverse = !t->view.reverse;
-}
-
-static void toggle_pause(struct top *t, int arg)
-{
-	t->view.paused = !t->view.paused;
-}
-
-static void toggle_help(struct top *t, int arg)
-{
-	t->view.help = !t->view.help;
-}
-
-static void change_interval(struct top *t, int longer)
-{
-	__u64 ns = longer ? t->interval_ns * 2 : t->interval_ns / 2;
-
-	if (ns < INTERVAL_MIN || ns > INTERVAL_MAX)
-		return;
-	t->interval_ns = ns;
-	session_set_interval(&t->s, ns);
-}
-
-static const struct key {
 	int key;
-	void (*act)(struct top *t, int arg);
-	int arg;
-} keys[] = {
-	{ KEY_UP, move_by, -1 },	{ KEY_DOWN, move_by, 1 },
-	{ KEY_PPAGE, move_by, -10 },	{ KEY_NPAGE, move_by, 10 },
-	{ KEY_HOME, move_by, -100000 },	{ KEY_END, move_by, 100000 },
-	{ '<', sort_next, -1 },		{ '>', sort_next, 1 },
-	{ KEY_LEFT, sort_next, -1 },	{ KEY_RIGHT, sort_next, 1 },
-	{ KEY_F(6), sort_next, 1 },	{ 'r', toggle_reverse },
-	{ '\t', next_table },		{ '\n', next_mount },
-	{ KEY_ENTER, next_mount },	{ 'm', next_mount },
-	{ 'p', toggle_pause },		{ ' ', toggle_pause },
-	{ 'h', toggle_help },		{ '?', toggle_help },
-	{ '+', change_interval, 1 },	{ '-', change_interval, 0 },
-};
 
-/* False to quit. */
-static bool on_keys(struct top *t)
-{
-	int c;
-
-	while ((c = getch()) != ERR) {
-		if (c == 'q' || c == 'Q')
-			return false;
-		for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
-			if (keys[i].key == c)
-				keys[i].act(t, keys[i].arg);
+	while ((key = getch()) != ERR && !t->st.quit)
+		key_press(&t->st, &t->in, key);
+	/* A replay stands still while it is held; a live run goes on being counted. */
+	t->s.hold = t->st.paused;
+	if (t->st.interval_ns != t->s.interval_ns) {
+		t->o.interval_given = true;
+		session_set_interval(&t->s, t->st.interval_ns);
 	}
-	return true;
 }
 
-static int take_frame(struct top *t)
+static int take_frame(struct top *t, enum happening what)
 {
-	unsigned long count = t->s.o->count;
-
-	if (t->view.paused)
-		return 0;
 	swap_snapshots(t);
-	if (source_read(t->s.src, &t->now))
+	if (session_read(&t->s, &t->now, what))
 		return -1;
-	t->frames++;
-	return count && t->frames >= count ? -1 : 0;
+	take_interval(t);
+	return t->o.count && t->frames >= t->o.count ? -1 : 0;
+}
+
+/* A replay that has come to its end stays on the screen. */
+static bool goes_on(struct top *t)
+{
+	if (!t->s.replay_over || t->in.over)
+		return false;
+	take_frame(t, ON_STOP);
+	t->in.over = true;
+	return true;
 }
 
 static int run_screen(struct top *t)
 {
-	enum happening what;
 	bool go_on = true;
 
-	screen_open(t);
-	take_frame(t);
+	if (!screen_open(t))
+		return complain(FI_FAILED, "the terminal '%s' is not known; -b needs none",
+				getenv("TERM") ? getenv("TERM") : "");
+	t->s.live_pace = true;
 	draw(t);
-	while (go_on && (what = session_wait(&t->s)) != ON_STOP) {
+	while (go_on) {
+		enum happening what = session_wait(&t->s);
+
 		if (what == ON_TICK)
-			go_on = !take_frame(t);
+			go_on = !take_frame(t, what);
 		else if (what == ON_RESIZE)
 			screen_resize();
 		else if (what == ON_INPUT)
-			go_on = on_keys(t);
+			on_keys(t);
+		else if (what == ON_STOP)
+			go_on = goes_on(t);
+		go_on &= !t->st.quit;
 		draw(t);
 	}
 	endwin();
+	swap_snapshots(t);
 	return session_stop(&t->s, &t->now);
 }
 
 /* ---- the command --------------------------------------------------------- */
 
-static int check_options(const struct opts *o, struct opts *mine, struct top_view *view)
+/* For all views that have it; the one that is shown has to. */
+static int set_order(struct top *t, int view)
 {
-	*mine = *o;
-	mine->batch |= o->json || o->output || !isatty(STDOUT_FILENO) || !isatty(STDIN_FILENO);
-	/* A screen is no place for messages. */
-	mine->quiet |= !mine->batch;
-	view->sort = top_column_find(o->sort ? o->sort : "begins");
-	if (view->sort < 0)
-		return complain(FI_USAGE, "top: no column '%s' (see the heads of the table)", o->sort);
+	for (int i = 0; i < VIEWS && t->o.sort; i++) {
+		int column = view_column(i, t->o.sort);
+
+		if (column >= 0)
+			t->st.order[i].column = column;
+		else if (i == view)
+			return complain(FI_USAGE, "top: --sort: view %s has no column '%s' (see the man page)",
+					views[i].name, t->o.sort);
+	}
+	for (int i = 0; i < VIEWS; i++)
+		t->st.order[i].reverse = t->o.reverse;
 	return 0;
+}
+
+static int set_columns(struct top *t, int view)
+{
+	enum choice none[TOP_COLUMNS];
+	const char *bad;
+	size_t len;
+
+	for (int i = 0; i < VIEWS && t->o.columns; i++) {
+		memcpy(none, t->st.choice[i], sizeof(none));
+		bad = view_choose(i, t->o.columns, none, &len);
+		if (!bad)
+			memcpy(t->st.choice[i], none, sizeof(none));
+		else if (i == view)
+			return complain(FI_USAGE, "top: --columns: view %s has no column '%.*s' (see the man page)",
+					views[i].name, (int)len, bad);
+	}
+	return 0;
+}
+
+static int set_filter(struct top *t, int view)
+{
+	char why[160];
+
+	for (int i = 0; i < VIEWS && t->o.search; i++)
+		if (filter_parse(&t->filter[i], i, t->o.search, why, sizeof(why)) && i == view)
+			return complain(FI_USAGE, "top: --search '%s': %s", t->o.search, why);
+	if (t->o.search)
+		snprintf(t->st.filter, sizeof(t->st.filter), "%s", t->o.search);
+	return 0;
+}
+
+static int check_options(struct top *t, const struct opts *o)
+{
+	int view = o->csv ? VIEW_FILES : VIEW_MOUNTS, err;
+
+	t->o = *o;
+	t->o.batch |= o->json || o->csv || o->output || !isatty(STDOUT_FILENO) ||
+		      !isatty(STDIN_FILENO);
+	/* A screen is no place for messages. */
+	t->o.quiet |= !t->o.batch;
+	if (o->view)
+		view = view_find(o->view);
+	if (view < 0)
+		return complain(FI_USAGE, "top: no view '%s'; there are: mounts, files, processes, threads, servers, operations, types",
+				o->view);
+	top_state_init(&t->st, view);
+	t->st.interval_ns = o->interval_ns;
+	err = set_order(t, view);
+	if (!err)
+		err = set_columns(t, view);
+	return err ? err : set_filter(t, view);
+}
+
+static void input_init(struct top *t)
+{
+	t->in = (struct top_input){
+		.iv = &t->iv, .history = t->history, .catalog = t->s.catalog,
+		.info = t->s.info, .input = t->o.input, .start_ns = t->s.start_ns,
+	};
+	t->now.time_ns = t->before.time_ns = t->s.start_ns;
+	t->iv.from_ns = t->iv.d.time_ns = t->s.start_ns;
+	t->iv.d.splits = t->s.info->splits;
+	t->iv.d.upstream = t->s.info->upstream;
+}
+
+static void top_free(struct top *t)
+{
+	top_state_free(&t->st);
+	history_free(t->history);
+	interval_free(&t->iv);
+	snapshot_free(&t->now);
+	snapshot_free(&t->before);
+	frame_free(&t->frame);
+	free(t->dev);
 }
 
 static int run(const struct opts *o)
 {
-	struct source_config config = { .settings.files = 1 };
-	struct top t = { .interval_ns = o->interval_ns };
-	struct opts mine;
+	struct source_config config = {
+		.settings = { .cells = 1, .hists = 1, .servers = 1,
+			      .by = FI_BY_FILE | FI_BY_TASK | FI_BY_TYPE },
+	};
+	struct top t = { .nr_dev = 0 };
 	int err;
 
-	err = check_options(o, &mine, &t.view);
+	err = check_options(&t, o);
+	if (!err)
+		err = session_open(&t.s, "top", &t.o, &config);
 	if (err)
 		return err;
-	uname(&t.uts);
-	err = session_open(&t.s, "top", &mine, &config);
-	if (err)
-		return err;
-	t.now.time_ns = t.before.time_ns = t.s.start_ns;
-	session_set_interval(&t.s, t.interval_ns);
-	err = mine.batch ? run_batch(&t) : run_screen(&t);
-	mine.quiet = o->quiet;
+	if (!t.o.batch)
+		t.history = history_new(HISTORY_BYTES);
+	input_init(&t);
+	session_set_interval(&t.s, t.o.interval_ns);
+	err = t.o.batch ? run_batch(&t) : run_screen(&t);
+	t.o.quiet = o->quiet;
 	if (!err)
 		err = session_close(&t.s, &t.now);
-	snapshot_free(&t.now);
-	snapshot_free(&t.before);
-	frame_free(&t.frame);
+	top_free(&t);
 	return err;
 }
 
 const struct command cmd_top = {
 	.name = "top",
-	.summary = "live view of mounts, files and operations",
-	.doc = "Shows, for each mount and file, begins, ends and ioends per second, the latency "
-	       "of begin, where the time goes, which mappings are used, short writes, errors, "
-	       "and what is in flight. With -b, or when the output is no terminal, it prints "
-	       "plain frames with the counts of each interval; the last is what is left when it "
-	       "stops, so that they add up.",
-	.takes = OPTS_FILTER | OPT_INTERVAL | OPT_BATCH | OPT_SORT | OPT_JSON | OPT_OUTPUT |
-		 OPT_DURATION | OPT_QUIET,
+	.summary = "live view of mounts, files, processes, servers and operations",
+	.doc = "Shows begins, ends and ioends per second, the latency of begin, where the time "
+	       "goes, which mappings are used, short writes, errors, and what is in flight: for "
+	       "each mount, file, process, thread, operation and mapping type, and what the "
+	       "threads of the servers do. Enter goes down to what is under a row, d shows its "
+	       "histograms and a heat map, [ goes back in time, h tells all keys.\v"
+	       "With -b, -j or --csv, or when the output is no terminal, it prints the counts "
+	       "of each interval; the last is what is left when it stops, so that they add up. "
+	       "--search takes what the key f does: a part of the name, and terms such as "
+	       "errors>0, begin_p99_ns>5ms, fstype=fuse.",
+	.takes = OPT_FILTER | OPT_SOURCE | OPT_INTERVAL | OPT_BATCH | OPT_TABLE | OPT_JSON |
+		 OPT_CSV | OPT_OUTPUT | OPT_DURATION | OPT_QUIET | OPT_SAVE | OPT_COMMAND |
+		 OPT_UNITS | OPT_COLOR,
 	.run = run,
 };

@@ -12,6 +12,7 @@ static void value_clear(struct value *v)
 {
 	v->none = false;
 	v->u = 0;
+	v->d = 0;
 	v->s[0] = '\0';
 }
 
@@ -51,6 +52,9 @@ static void value_text(char *buf, size_t size, enum unit unit, const struct valu
 		break;
 	case U_BOOL:
 		snprintf(buf, size, "%s", v->u ? "yes" : "no");
+		break;
+	case U_REAL:
+		snprintf(buf, size, "%.4g", v->d);
 		break;
 	}
 }
@@ -96,6 +100,8 @@ void column_json(struct json *j, const struct column *c, const void *row)
 		json_s64(j, c->name, v.u);
 	else if (c->unit == U_BOOL)
 		json_bool(j, c->name, v.u);
+	else if (c->unit == U_REAL)
+		json_double(j, c->name, v.d);
 	else
 		json_u64(j, c->name, v.u);
 }
@@ -169,6 +175,8 @@ static void csv_value(struct text *t, enum unit unit, const struct value *v)
 		text_printf(t, "%" PRId64, (int64_t)v->u);
 	else if (unit == U_BOOL)
 		text_printf(t, "%s", v->u ? "true" : "false");
+	else if (unit == U_REAL)
+		text_printf(t, "%.10g", v->d);
 	else
 		text_u64(t, v->u);
 }

@@ -24,11 +24,13 @@ enum unit {
 	U_PERMILLE,	/* text shows percent */
 	U_SIGNED,
 	U_BOOL,
+	U_REAL,		/* not a whole number: in `d` */
 };
 
 struct value {
 	bool none;	/* nothing to show: "-" in text, left out in JSON */
-	uint64_t u;	/* all numbers; U_SIGNED as two's complement */
+	uint64_t u;	/* all other numbers; U_SIGNED as two's complement */
+	double d;	/* U_REAL, finite */
 	char s[1024];	/* U_TEXT; a path fits */
 };
 

@@ -7,7 +7,11 @@ const struct command *const commands[] = {
 	&cmd_top,
 	&cmd_hist,
 	&cmd_trace,
+	&cmd_inflight,
+	&cmd_record,
+	&cmd_diff,
 	&cmd_doctor,
+	&cmd_schema,
 	NULL,
 };
 

@@ -10,6 +10,7 @@ enum exit_code {
 	FI_NO_TRACEPOINTS,	/* the kernel lacks them */
 	FI_NO_PRIVILEGE,
 	FI_INCOMPLETE,		/* --strict: something was lost */
+	FI_WAITING,		/* inflight --older-than: something waits for longer */
 	FI_NOT_EXECUTABLE = 126,
 	FI_NO_COMMAND = 127,
 };

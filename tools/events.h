@@ -10,6 +10,8 @@ struct btf;
 
 enum event_need {
 	EVENT_MUST,		/* nothing works without */
+	EVENT_DONE,		/* says how an operation ended; not in upstream's series */
+	EVENT_UPSTREAM,		/* does as far as it can, where those are not */
 	EVENT_SPLIT,		/* splits the wait of an upcall */
 	EVENT_EXTRA,		/* a count more */
 };

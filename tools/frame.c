@@ -1,330 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "frame.h"
 #include "hist.h"
 #include "ledger.h"
-#include "names.h"
+#include "topkeys.h"
 
-/* ---- columns ------------------------------------------------------------- */
+/* ---- lines --------------------------------------------------------------- */
 
-static const struct fi_cell *cell_of(const void *row, int kind)
-{
-	return &((const struct row *)row)->kind[kind];
-}
-
-static void get_name(const void *row, int arg, struct value *v)
-{
-	snprintf(v->s, sizeof(v->s), "%s", ((const struct row *)row)->name);
-}
-
-static void get_dev(const void *row, int arg, struct value *v)
-{
-	v->u = ((const struct row *)row)->dev;
-	v->none = !v->u;
-}
-
-static void get_ino(const void *row, int arg, struct value *v)
-{
-	v->u = ((const struct row *)row)->ino;
-	v->none = !v->u;
-}
-
-static void get_nodeid(const void *row, int arg, struct value *v)
-{
-	v->u = ((const struct row *)row)->nodeid;
-	v->none = !v->u;
-}
-
-static void get_done(const void *row, int kind, struct value *v)
-{
-	v->u = cell_of(row, kind)->done;
-}
-
-static void get_sent(const void *row, int kind, struct value *v)
-{
-	v->u = cell_of(row, kind)->sent;
-}
-
-static void get_bytes(const void *row, int arg, struct value *v)
-{
-	v->u = cell_of(row, FI_END)->written;
-}
-
-static void get_short(const void *row, int arg, struct value *v)
-{
-	v->u = cell_of(row, FI_END)->shorts;
-}
-
-static void get_missing(const void *row, int arg, struct value *v)
-{
-	v->u = cell_of(row, FI_END)->missing;
-}
-
-static void get_errors(const void *row, int arg, struct value *v)
-{
-	for (int k = 0; k < FI_KINDS; k++)
-		v->u += cell_of(row, k)->errors;
-}
-
-static void get_flight(const void *row, int arg, struct value *v)
-{
-	v->u = ((const struct row *)row)->in_flight;
-}
-
-enum { P50, P99, MAX, MEAN };
-#define LAT(kind, what)	((kind) * 4 + (what))
-
-static void get_latency(const void *row, int arg, struct value *v)
-{
-	const struct fi_hist *h = &cell_of(row, arg / 4)->lat;
-
-	v->none = !h->n;
-	switch (arg % 4) {
-	case P50:
-		v->u = hist_percentile(h, 0.5);
-		break;
-	case P99:
-		v->u = hist_percentile(h, 0.99);
-		break;
-	case MAX:
-		v->u = h->max;
-		break;
-	default:
-		v->u = hist_mean(h);
-	}
-}
-
-/* Share of a phase in the waits of all kinds. */
-static void get_phase(const void *row, int phase, struct value *v)
-{
-	__u64 sum = 0, part = 0;
-
-	for (int k = 0; k < FI_KINDS; k++) {
-		part += cell_of(row, k)->phase_ns[phase];
-		for (int p = 0; p < FI_PHASES; p++)
-			sum += cell_of(row, k)->phase_ns[p];
-	}
-	v->none = !sum;
-	v->u = sum ? part * 1000.0 / sum + 0.5 : 0;
-}
-
-static void get_phase_ns(const void *row, int phase, struct value *v)
-{
-	for (int k = 0; k < FI_KINDS; k++)
-		v->u += cell_of(row, k)->phase_ns[phase];
-}
-
-/* Share of a type in the mappings used; -1: all types without a column. */
-static void get_type(const void *row, int type, struct value *v)
-{
-	const __u64 *n = cell_of(row, FI_BEGIN)->used_type;
-	__u64 sum = 0, part = 0;
-
-	for (int t = 0; t < FI_TYPES; t++) {
-		bool other = t != FUSE_IOMAP_TYPE_MAPPED && t != FUSE_IOMAP_TYPE_UNWRITTEN &&
-			     t != FUSE_IOMAP_TYPE_HOLE;
-
-		sum += n[t];
-		if (t == type || (type < 0 && other))
-			part += n[t];
-	}
-	v->none = !sum;
-	v->u = sum ? part * 1000.0 / sum + 0.5 : 0;
-}
-
-static void get_type_count(const void *row, int type, struct value *v)
-{
-	v->u = cell_of(row, FI_BEGIN)->used_type[type];
-}
-
-const struct column top_columns[] = {
-	{ "name", "NAME", -12, 0, U_TEXT, get_name, 0, "mount point, file, operation" },
-	{ "connection", "", 0, 0, U_COUNT, get_dev },
-	{ "ino", "", 0, 0, U_COUNT, get_ino },
-	{ "nodeid", "", 0, 0, U_COUNT, get_nodeid },
-	{ "begins", "BEGIN/s", 7, 1, U_RATE, get_done, FI_BEGIN, "begins finished" },
-	{ "ends", "END/s", 7, 1, U_RATE, get_done, FI_END, "ends, with and without upcall" },
-	{ "ends_sent", "SENT/s", 7, 7, U_RATE, get_sent, FI_END, "ends with upcall" },
-	{ "ioends", "IOEND/s", 7, 1, U_RATE, get_done, FI_IOEND,
-	  "ioends, with and without upcall" },
-	{ "ioends_sent", "", 0, 0, U_RATE, get_sent, FI_IOEND },
-	{ "bytes", "BYTES/s", 7, 4, U_BYTE_RATE, get_bytes, 0, "bytes read and written" },
-	{ "begin_p50_ns", "P50", 6, 2, U_NS, get_latency, LAT(FI_BEGIN, P50),
-	  "latency of begin" },
-	{ "begin_p99_ns", "P99", 6, 2, U_NS, get_latency, LAT(FI_BEGIN, P99) },
-	{ "begin_max_ns", "MAX", 6, 2, U_NS, get_latency, LAT(FI_BEGIN, MAX) },
-	{ "end_p50_ns", "", 0, 0, U_NS, get_latency, LAT(FI_END, P50) },
-	{ "end_p99_ns", "ENDP99", 6, 8, U_NS, get_latency, LAT(FI_END, P99),
-	  "99th percentile of end with upcall" },
-	{ "end_max_ns", "", 0, 0, U_NS, get_latency, LAT(FI_END, MAX) },
-	{ "ioend_p50_ns", "", 0, 0, U_NS, get_latency, LAT(FI_IOEND, P50) },
-	{ "ioend_p99_ns", "IOEP99", 6, 8, U_NS, get_latency, LAT(FI_IOEND, P99),
-	  "99th percentile of ioend" },
-	{ "ioend_max_ns", "", 0, 0, U_NS, get_latency, LAT(FI_IOEND, MAX) },
-	{ "kernel_share", "KERN", 4, 5, U_PERMILLE, get_phase, FI_PH_KERNEL,
-	  "share of the wait: in the kernel before the upcall" },
-	{ "queue_share", "QUEU", 4, 5, U_PERMILLE, get_phase, FI_PH_QUEUE,
-	  "until a server thread took it" },
-	{ "server_share", "SERV", 4, 5, U_PERMILLE, get_phase, FI_PH_SERVER,
-	  "until the server answered" },
-	{ "wakeup_share", "WAKE", 4, 5, U_PERMILLE, get_phase, FI_PH_WAKEUP,
-	  "until the caller went on" },
-	{ "kernel_ns", "", 0, 0, U_COUNT, get_phase_ns, FI_PH_KERNEL },
-	{ "queue_ns", "", 0, 0, U_COUNT, get_phase_ns, FI_PH_QUEUE },
-	{ "server_ns", "", 0, 0, U_COUNT, get_phase_ns, FI_PH_SERVER },
-	{ "wakeup_ns", "", 0, 0, U_COUNT, get_phase_ns, FI_PH_WAKEUP },
-	{ "mapped_share", "MAPD", 4, 6, U_PERMILLE, get_type, FUSE_IOMAP_TYPE_MAPPED,
-	  "share of the mappings used: mapped" },
-	{ "unwritten_share", "UNWR", 4, 6, U_PERMILLE, get_type, FUSE_IOMAP_TYPE_UNWRITTEN,
-	  "unwritten" },
-	{ "hole_share", "HOLE", 4, 6, U_PERMILLE, get_type, FUSE_IOMAP_TYPE_HOLE, "hole" },
-	{ "other_share", "OTHR", 4, 6, U_PERMILLE, get_type, -1,
-	  "delalloc, inline and the rest" },
-	{ "mapped", "", 0, 0, U_COUNT, get_type_count, FUSE_IOMAP_TYPE_MAPPED },
-	{ "unwritten", "", 0, 0, U_COUNT, get_type_count, FUSE_IOMAP_TYPE_UNWRITTEN },
-	{ "hole", "", 0, 0, U_COUNT, get_type_count, FUSE_IOMAP_TYPE_HOLE },
-	{ "delalloc", "", 0, 0, U_COUNT, get_type_count, FUSE_IOMAP_TYPE_DELALLOC },
-	{ "inline", "", 0, 0, U_COUNT, get_type_count, FUSE_IOMAP_TYPE_INLINE },
-	{ "shorts", "SHORT", 5, 3, U_COUNT, get_short, 0,
-	  "ends of writes with less written than asked for" },
-	{ "missing", "", 0, 0, U_BYTES, get_missing },
-	{ "errors", "ERROR", 5, 3, U_COUNT, get_errors, 0, "begins, ends, ioends with an error" },
-	{ "in_flight", "FLY", 3, 3, U_COUNT, get_flight, 0, "in flight now" },
-};
-
-const int nr_top_columns = sizeof(top_columns) / sizeof(top_columns[0]);
-
-int top_column_find(const char *name)
-{
-	for (int i = 0; i < nr_top_columns; i++) {
-		const char *head = top_columns[i].head;
-
-		if (!top_columns[i].width)
-			continue;
-		if (!strcmp(name, top_columns[i].name) ||
-		    (!strncasecmp(name, head, strlen(name)) &&
-		     (!head[strlen(name)] || !strcmp(head + strlen(name), "/s"))))
-			return i;
-	}
-	return -1;
-}
-
-/* ---- rows ---------------------------------------------------------------- */
-
-struct order {
-	const struct column *column;
-	bool reverse;
-};
-
-/* Most first, names from A to Z; what has no value last. */
-static int cmp_rows(const void *a, const void *b, void *ctx)
-{
-	const struct order *o = ctx;
-	struct value va = { 0 }, vb = { 0 };
-	int cmp;
-
-	o->column->get(a, o->column->arg, &va);
-	o->column->get(b, o->column->arg, &vb);
-	if (va.none != vb.none)
-		return va.none ? 1 : -1;
-	if (o->column->unit == U_TEXT)
-		cmp = strcmp(va.s, vb.s);
-	else
-		cmp = va.u == vb.u ? 0 : va.u > vb.u ? -1 : 1;
-	return o->reverse ? -cmp : cmp;
-}
-
-static void sort_rows(struct rows *rows, const struct top_view *view)
-{
-	struct order o = { &top_columns[view->sort], view->reverse };
-
-	if (rows->n)
-		qsort_r(rows->row, rows->n, sizeof(*rows->row), cmp_rows, &o);
-}
-
-static void mount_rows(struct rows *rows, const struct top_input *in,
-		       const struct top_view *view, bool idle)
-{
-	size_t kept = 0;
-
-	rows_make(rows, ROWS_BY_DEV, &in->now->mounts, &in->before->mounts, idle);
-	for (size_t i = 0; i < rows->n; i++) {
-		struct row *r = &rows->row[i];
-
-		mounts_name(in->mounts, r->dev, r->name, sizeof(r->name));
-		/* The cells of "other mounts" are there before anything happens. */
-		if (r->dev || r->in_flight || r->kind[FI_BEGIN].done ||
-		    r->kind[FI_END].done || r->kind[FI_IOEND].done)
-			rows->row[kept++] = *r;
-	}
-	rows->n = kept;
-	sort_rows(rows, view);
-}
-
-static void lower_rows(struct rows *rows, const struct top_input *in,
-		       const struct top_view *view)
-{
-	size_t kept = 0;
-
-	if (view->table == TOP_OPS)
-		rows_make(rows, ROWS_BY_OP, &in->now->mounts, &in->before->mounts, false);
-	else
-		rows_make(rows, ROWS_BY_FILE, &in->now->files, &in->before->files, false);
-	for (size_t i = 0; i < rows->n; i++)
-		if (view->table == TOP_OPS || !view->dev || rows->row[i].dev == view->dev)
-			rows->row[kept++] = rows->row[i];
-	rows->n = kept;
-	sort_rows(rows, view);
-}
-
-/* ---- a table on the screen ----------------------------------------------- */
-
-struct layout {
-	int width[64];		/* by column, 0: not shown */
-};
-
-_Static_assert(sizeof(top_columns) / sizeof(top_columns[0]) <= 64, "layout");
-
-/* From this priority on, columns stand for each other's rest: all of them or none. */
-#define PRIO_GROUPS	4
-#define PRIO_MAX	9
-
-static int group_width(int prio)
-{
-	int width = 0;
-
-	for (int i = 1; i < nr_top_columns; i++)
-		if (top_columns[i].width && top_columns[i].prio == prio)
-			width += top_columns[i].width + 1;
-	return width;
-}
-
-/* Columns by priority as long as there is room; the name gets the rest. */
-static void layout_make(struct layout *l, int width)
-{
-	int left = width - abs(top_columns[0].width);
-
-	memset(l, 0, sizeof(*l));
-	for (int prio = 0; prio <= PRIO_MAX; prio++) {
-		if (prio >= PRIO_GROUPS && group_width(prio) > left)
-			continue;
-		for (int i = 1; i < nr_top_columns; i++) {
-			const struct column *c = &top_columns[i];
-
-			if (!c->width || c->prio != prio || left < c->width + 1)
-				continue;
-			l->width[i] = c->width;
-			left -= c->width + 1;
-		}
-	}
-	l->width[0] = top_columns[0].width - (left > 28 ? 28 : left > 0 ? left : 0);
-}
-
-static struct line *line_add(struct frame *f, enum line_look look)
+struct line *frame_line(struct frame *f, enum look look)
 {
 	struct line *l;
 
@@ -339,276 +26,707 @@ static struct line *line_add(struct frame *f, enum line_look look)
 	text_clear(&l->text);
 	text_add(&l->text, "", 0);
 	l->look = look;
-	l->mark_len = 0;
+	l->nr_spans = 0;
 	return l;
 }
 
-static void table_head(struct frame *f, const struct layout *lay, const char *name, int sort)
+void line_span(struct line *l, int col, int len, enum look look)
 {
-	struct line *l = line_add(f, LOOK_HEAD);
+	struct span *last = l->nr_spans ? &l->span[l->nr_spans - 1] : NULL;
 
-	for (int i = 0; i < nr_top_columns; i++) {
-		if (!lay->width[i])
+	if (last && last->look == look && last->col + last->len == col) {
+		last->len += len;
+		return;
+	}
+	if (l->nr_spans == l->size) {
+		l->size = l->size ? l->size * 2 : 8;
+		l->span = xrealloc(l->span, l->size * sizeof(*l->span));
+	}
+	l->span[l->nr_spans++] = (struct span){ col, len, look };
+}
+
+void line_add(struct line *l, enum look look, const char *fmt, ...)
+{
+	struct text t = { 0 };
+	int col = text_width(l->text.s);
+	char buf[1024];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(buf, sizeof(buf), fmt, ap);
+	va_end(ap);
+	text_safe(&t, buf);
+	if (t.len)
+		text_add(&l->text, t.s, t.len);
+	if (look != l->look && t.len)
+		line_span(l, col, text_width(t.s), look);
+	text_free(&t);
+}
+
+/* Nothing is wider than the screen. */
+static void line_clip(struct line *l, int width)
+{
+	struct text t = { 0 };
+	size_t kept = 0;
+
+	if (text_width(l->text.s) > width) {
+		text_cell(&t, l->text.s, -width);
+		text_free(&l->text);
+		l->text = t;
+	}
+	for (size_t i = 0; i < l->nr_spans; i++) {
+		struct span s = l->span[i];
+
+		if (s.col >= width)
 			continue;
-		if (i)
-			text_add(&l->text, " ", 1);
-		if (i == sort) {
-			l->mark = l->text.len;
-			l->mark_len = abs(lay->width[i]);
-		}
-		text_cell(&l->text, i ? top_columns[i].head : name, lay->width[i]);
+		if (s.col + s.len > width)
+			s.len = width - s.col;
+		l->span[kept++] = s;
 	}
-}
-
-static void table_row(struct frame *f, const struct layout *lay, const struct row *r,
-		      double seconds, enum line_look look)
-{
-	struct line *l = line_add(f, look);
-
-	for (int i = 0; i < nr_top_columns; i++) {
-		struct column c = top_columns[i];
-
-		if (!lay->width[i])
-			continue;
-		if (i)
-			text_add(&l->text, " ", 1);
-		c.width = lay->width[i];
-		column_text(&l->text, &c, r, seconds);
-	}
-}
-
-/* ---- the frame ----------------------------------------------------------- */
-
-static double interval_s(const struct top_input *in)
-{
-	double s = (in->now->time_ns - in->before->time_ns) / 1e9;
-
-	return s > 0 ? s : 1;
-}
-
-static void title(struct frame *f, const struct top_input *in, const struct top_view *view)
-{
-	__u64 up = (in->now->time_ns - in->start_ns) / 1000000000;
-
-	text_printf(&line_add(f, LOOK_TITLE)->text,
-		    "fuseiomap-top  Linux %s  up %u:%02u:%02u  every %gs%s", in->kernel,
-		    (unsigned int)(up / 3600), (unsigned int)(up / 60 % 60),
-		    (unsigned int)(up % 60), in->interval_ns / 1e9,
-		    view->paused ? "  PAUSED" : "");
-}
-
-/* What was seen since the start, and what was not. */
-static void totals(struct frame *f, const struct top_input *in)
-{
-	const struct fi_ledger *l = &in->now->ledger;
-	struct loss losses[LOSSES];
-	__u64 lost = 0, open = 0, errors = 0;
-
-	ledger_losses(losses, in->now);
-	for (int i = 0; i < LOSSES; i++)
-		lost += losses[i].n;
-	for (int k = 0; k < FI_KINDS; k++) {
-		open += l->in_flight[k];
-		errors += l->errors[k];
-	}
-	text_printf(&line_add(f, LOOK_PLAIN)->text,
-		    "since start: %" PRIu64 " begins, %" PRIu64 " ends (%" PRIu64 " sent), %"
-		    PRIu64 " ioends (%" PRIu64 " sent)", (uint64_t)l->begun[FI_BEGIN],
-		    (uint64_t)(l->sent[FI_END] + l->unsent[FI_END]), (uint64_t)l->sent[FI_END],
-		    (uint64_t)l->begun[FI_IOEND], (uint64_t)l->sent[FI_IOEND]);
-	text_printf(&line_add(f, lost ? LOOK_WARN : LOOK_PLAIN)->text,
-		    "%" PRIu64 " errors, %" PRIu64 " answers refused, %" PRIu64 " in flight, %"
-		    PRIu64 " lost", (uint64_t)errors, (uint64_t)l->bad_data, (uint64_t)open,
-		    (uint64_t)lost);
-}
-
-/* Keeps the chosen row on the screen. */
-static void scroll(struct top_view *view, int rows, int room)
-{
-	if (view->chosen >= rows)
-		view->chosen = rows - 1;
-	if (view->chosen < 0)
-		view->chosen = 0;
-	if (view->first > view->chosen)
-		view->first = view->chosen;
-	if (view->first < view->chosen - room + 1)
-		view->first = view->chosen - room + 1;
-	if (view->first > rows - room)
-		view->first = rows > room ? rows - room : 0;
-}
-
-static void upper_table(struct frame *f, const struct top_input *in,
-			const struct top_view *view, const struct layout *lay, int room)
-{
-	struct rows rows = { 0 };
-
-	mount_rows(&rows, in, view, true);
-	table_head(f, lay, "MOUNT", view->sort);
-	for (size_t i = 0; i < rows.n && (int)i < room; i++)
-		table_row(f, lay, &rows.row[i], interval_s(in),
-			  view->dev && rows.row[i].dev == view->dev ? LOOK_CHOSEN : LOOK_PLAIN);
-	if (!rows.n)
-		text_printf(&line_add(f, LOOK_PLAIN)->text,
-			    "(no fuse-iomap operation seen yet)");
-	rows_free(&rows);
-}
-
-static void lower_table(struct frame *f, const struct top_input *in, struct top_view *view,
-			const struct layout *lay, int room)
-{
-	struct rows rows = { 0 };
-
-	lower_rows(&rows, in, view);
-	scroll(view, rows.n, room);
-	table_head(f, lay, view->table == TOP_OPS ? "OPERATION" : "FILE", view->sort);
-	for (int i = view->first; i < (int)rows.n && i < view->first + room; i++)
-		table_row(f, lay, &rows.row[i], interval_s(in),
-			  i == view->chosen ? LOOK_CHOSEN : LOOK_PLAIN);
-	rows_free(&rows);
-}
-
-static void help_lines(struct frame *f)
-{
-	static const char *const keys[] = {
-		"Keys",
-		"  up, down, PgUp, PgDn   choose a row          < > F6   sort by another column",
-		"  Tab                    files, operations     r        reverse the order",
-		"  Enter, m               only the files of the next mount, then all again",
-		"  p, space               pause                 + -      longer, shorter interval",
-		"  h, ?                   this help             q        quit",
-		"Columns",
-	};
-
-	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
-		text_printf(&line_add(f, LOOK_PLAIN)->text, "%s", keys[i]);
-	for (int i = 0; i < nr_top_columns; i++)
-		if (top_columns[i].help)
-			text_printf(&line_add(f, LOOK_PLAIN)->text, "  %-8s %s",
-				    top_columns[i].head, top_columns[i].help);
-}
-
-static void key_line(struct frame *f, int height)
-{
-	struct line *l;
-
-	while ((int)f->n < height - 1)
-		line_add(f, LOOK_PLAIN);
-	f->n = height - 1;
-	l = line_add(f, LOOK_KEYS);
-	text_printf(&l->text,
-		    "q quit  h help  Tab files/operations  < > sort  r reverse  p pause  + - interval");
-}
-
-void frame_make(struct frame *f, const struct top_input *in, struct top_view *view,
-		int width, int height)
-{
-	struct layout lay;
-	int upper = height / 3 > 3 ? height / 3 - 2 : 1;
-
-	f->n = 0;
-	layout_make(&lay, width);
-	title(f, in, view);
-	totals(f, in);
-	if (view->help) {
-		help_lines(f);
-	} else {
-		line_add(f, LOOK_PLAIN);
-		upper_table(f, in, view, &lay, upper);
-		line_add(f, LOOK_PLAIN);
-		if (height - (int)f->n > 2)
-			lower_table(f, in, view, &lay, height - (int)f->n - 2);
-	}
-	if (height > 0)
-		key_line(f, height);
+	l->nr_spans = kept;
 }
 
 void frame_free(struct frame *f)
 {
-	for (size_t i = 0; i < f->size; i++)
+	for (size_t i = 0; i < f->size; i++) {
 		text_free(&f->line[i].text);
+		free(f->line[i].span);
+	}
 	free(f->line);
 	*f = (struct frame){ 0 };
 }
 
-/* ---- batch --------------------------------------------------------------- */
-
-static void batch_table(struct text *t, const struct rows *rows, const char *name)
+char *fmt_clock(char *buf, size_t size, __u64 ns)
 {
-	for (int i = 0; i < nr_top_columns; i++) {
-		const struct column *c = &top_columns[i];
-		char head[16];
+	__u64 s = ns / 1000000000;
 
-		if (!c->width)
+	snprintf(buf, size, "%u:%02u:%02u", (unsigned int)(s / 3600),
+		 (unsigned int)(s / 60 % 60), (unsigned int)(s % 60));
+	return buf;
+}
+
+static double interval_s(const struct interval *iv)
+{
+	double s = (iv->d.time_ns - iv->from_ns) / 1e9;
+
+	return s > 0 ? s : 1;
+}
+
+/* ---- layout of a table --------------------------------------------------- */
+
+struct layout {
+	int width[TOP_COLUMNS];	/* by column, 0: not shown */
+};
+
+/* From this priority on, columns stand for each other's rest: all of them or none. */
+#define PRIO_GROUPS	4
+
+static int group_width(const struct column *c, size_t n, const enum choice *choice, int prio)
+{
+	int width = 0;
+
+	for (size_t i = 1; i < n; i++)
+		if (choice[i] == CHOICE_AUTO && c[i].prio == prio)
+			width += abs(column_width(&c[i])) + 1;
+	return width;
+}
+
+static void take(struct layout *l, const struct column *c, int i, int *left)
+{
+	int width = abs(column_width(&c[i]));
+
+	if (*left < width + 1)
+		return;
+	l->width[i] = c[i].width < 0 ? -width : width;
+	*left -= width + 1;
+}
+
+/* What the user wants first, then by priority as long as there is room. */
+static void layout_make(struct layout *l, const struct top_state *st, int view, int width)
+{
+	const enum choice *choice = st->choice[view];
+	int least = width / 4 < 12 ? 12 : width / 4 > 32 ? 32 : width / 4;
+	int name = st->name_width[view] > 12 ? st->name_width[view] : 12;
+	int left = width - (name < least ? name : least);
+	size_t n;
+	const struct column *c = view_columns(view, &n);
+
+	memset(l, 0, sizeof(*l));
+	for (size_t i = 1; i < n; i++)
+		if (choice[i] == CHOICE_SHOWN)
+			take(l, c, i, &left);
+	for (int prio = 0; prio < PRIO_ASKED; prio++) {
+		if (prio >= PRIO_GROUPS && group_width(c, n, choice, prio) > left)
 			continue;
-		snprintf(head, sizeof(head), "%s", i ? c->head : name);
-		/* Counts of the interval, not rates. */
-		head[strcspn(head, "/")] = '\0';
-		text_cell(t, head, i ? c->width : -24);
-		text_add(t, " ", 1);
+		for (size_t i = 1; i < n; i++)
+			if (choice[i] == CHOICE_AUTO && c[i].prio == prio)
+				take(l, c, i, &left);
 	}
-	t->s[t->len - 1] = '\n';
-	for (size_t r = 0; r < rows->n; r++) {
-		for (int i = 0; i < nr_top_columns; i++) {
-			struct column c = top_columns[i];
+	left = left > 0 ? left : 0;
+	if (name > least)
+		least = name - least < left ? name : least + left;
+	else
+		least = name;
+	l->width[0] = -(least < width ? least : width);
+}
 
-			if (!c.width)
-				continue;
-			if (!i)
-				c.width = -24;
-			column_text(t, &c, &rows->row[r], 0);
-			text_add(t, " ", 1);
+/* The end of a path says more than its beginning. */
+static void name_cell(struct text *t, const char *name, int width)
+{
+	const char *s = name;
+	uint32_t c;
+
+	if (text_width(name) <= width || width < 4) {
+		text_cell(t, name, -width);
+		return;
+	}
+	while (*s && text_width(s) > width - 1) {
+		int len = utf8_decode(s, &c);
+
+		s += len ? len : 1;
+	}
+	text_add(t, "…", strlen("…"));
+	text_cell(t, s, 1 - width);
+}
+
+static void table_head(struct frame *f, const struct layout *lay, const struct top_state *st,
+		       int view)
+{
+	struct line *l = frame_line(f, LOOK_HEAD);
+	int col = 0;
+	size_t n;
+	const struct column *c = view_columns(view, &n);
+
+	for (size_t i = 0; i < n; i++) {
+		if (!lay->width[i])
+			continue;
+		if (i) {
+			text_add(&l->text, " ", 1);
+			col++;
 		}
-		t->s[t->len - 1] = '\n';
+		text_cell(&l->text, c[i].head, lay->width[i]);
+		if ((int)i == st->order[view].column)
+			line_span(l, col, abs(lay->width[i]), LOOK_SORTED);
+		col += abs(lay->width[i]);
 	}
 }
 
-void frame_batch(struct text *t, const struct top_input *in, const struct top_view *view,
-		 unsigned long n)
+static bool is_alarm(const struct column *c)
 {
-	struct rows rows = { 0 };
-	struct top_view v = *view;
+	return !strcmp(c->name, "errors") || !strcmp(c->name, "shorts");
+}
 
-	text_printf(t, "--- %lu: %.3f s, from %.3f s on\n", n, interval_s(in),
-		    (in->before->time_ns - in->start_ns) / 1e9);
-	mount_rows(&rows, in, &v, false);
-	batch_table(t, &rows, "MOUNT");
-	for (v.table = 0; v.table < TOP_TABLES; v.table++) {
-		lower_rows(&rows, in, &v);
-		if (rows.n)
-			batch_table(t, &rows, v.table == TOP_OPS ? "OPERATION" : "FILE");
+static void table_row(struct frame *f, const struct layout *lay, const struct top_row *r,
+		      int view, double seconds, bool chosen)
+{
+	struct line *l = frame_line(f, chosen ? LOOK_CHOSEN : LOOK_PLAIN);
+	char name[256];
+	size_t n;
+	const struct column *all = view_columns(view, &n);
+
+	name_cell(&l->text, top_row_name(r, name, sizeof(name)), -lay->width[0]);
+	for (size_t i = 1; i < n; i++) {
+		struct column c = all[i];
+		int col = text_width(l->text.s) + 1;
+		struct value v = { 0 };
+
+		if (!lay->width[i])
+			continue;
+		text_add(&l->text, " ", 1);
+		c.width = lay->width[i];
+		column_text(&l->text, &c, r, seconds);
+		if (!is_alarm(&c) || chosen)
+			continue;
+		c.get(r, c.arg, &v);
+		if (v.u)
+			line_span(l, col, abs(c.width), LOOK_WARN);
 	}
+}
+
+/* ---- above the table ----------------------------------------------------- */
+
+static void put_state(struct line *l, const struct top_input *in, const struct top_state *st,
+		      const struct interval *iv)
+{
+	char buf[FMT_LEN];
+
+	if (st->seq && iv->d.time_ns < in->iv->d.time_ns)
+		line_add(l, LOOK_STATE, " %s AGO ",
+			 fmt_ns(buf, sizeof(buf), in->iv->d.time_ns - iv->d.time_ns));
+	if (st->paused)
+		line_add(l, LOOK_STATE, " PAUSED ");
+	if (in->over)
+		line_add(l, LOOK_STATE, " END OF RECORDING ");
+	if (l->nr_spans > 1)
+		line_add(l, LOOK_PLAIN, "  ");
+}
+
+static void title(struct frame *f, const struct top_input *in, const struct top_state *st,
+		  const struct interval *iv)
+{
+	struct line *l = frame_line(f, LOOK_PLAIN);
+	__u64 first = history_first(in->history);
+	char up[FMT_LEN], kept[FMT_LEN], size[FMT_LEN];
+
+	line_add(l, LOOK_TITLE, "fuseiomap-top");
+	line_add(l, LOOK_PLAIN, "  ");
+	put_state(l, in, st, iv);
+	line_add(l, LOOK_PLAIN, "%s  every %gs  ",
+		 fmt_clock(up, sizeof(up), iv->d.time_ns - in->start_ns),
+		 st->interval_ns / 1e9);
+	if (in->input)
+		line_add(l, LOOK_PLAIN, "replay of %s, ", in->input);
+	line_add(l, LOOK_PLAIN, "Linux %s  %s", in->info->kernel, in->info->backend);
+	if (first)
+		line_add(l, LOOK_DIM, "  kept %s in %sB",
+			 fmt_clock(kept, sizeof(kept), in->iv->d.time_ns -
+				   history_from_ns(in->history, first)),
+			 fmt_bytes(size, sizeof(size), history_bytes(in->history)));
+}
+
+/* What happens in all, per second. */
+static void totals(struct frame *f, const struct interval *iv, int width)
+{
+	static const enum look looks[FI_KINDS] = { LOOK_BEGIN, LOOK_END, LOOK_IOEND };
+	static const char *const names[FI_KINDS] = { "begin", "end", "ioend" };
+	static const struct snapshot none;
+	struct line *l = frame_line(f, LOOK_PLAIN);
+	struct rows rows = { 0 };
+	double s = interval_s(iv);
+	char a[FMT_LEN], b[FMT_LEN], c[FMT_LEN];
+
+	rows_make(&rows, 0, NULL, &iv->d, &none, false);
+	for (int k = 0; k < FI_KINDS; k++) {
+		const struct fi_cell *v = rows.n ? &rows.row[0].kind[k] : NULL;
+		const struct fi_hist *h = v ? &v->lat : NULL;
+
+		line_add(l, looks[k], "%s%s", k ? "  " : "", names[k]);
+		line_add(l, LOOK_PLAIN, " %s/s", fmt_count(a, sizeof(a), v ? v->done / s : 0));
+		if (!h || !h->n)
+			continue;
+		if (width >= 100)
+			line_add(l, LOOK_PLAIN, " p50 %s",
+				 fmt_ns(a, sizeof(a), hist_percentile(h, 0.5)));
+		if (width >= 70)
+			line_add(l, LOOK_PLAIN, " p99 %s",
+				 fmt_ns(b, sizeof(b), hist_percentile(h, 0.99)));
+		if (width >= 130)
+			line_add(l, LOOK_PLAIN, " max %s", fmt_ns(c, sizeof(c), h->max));
+	}
+	line_add(l, LOOK_PLAIN, "  %s/s",
+		 fmt_bytes(a, sizeof(a), rows.n ? rows.row[0].kind[FI_END].written / s : 0));
 	rows_free(&rows);
 }
 
-static void json_rows(struct json *j, const struct rows *rows, const char *type,
-		      unsigned long n)
+/* What was seen since the start. */
+static void since_start(struct frame *f, const struct interval *iv)
 {
-	for (size_t r = 0; r < rows->n; r++) {
-		json_line(j, type);
-		json_u64(j, "interval", n);
-		for (int i = 0; i < nr_top_columns; i++)
-			column_json(j, &top_columns[i], &rows->row[r]);
-		json_put(j);
+	const struct fi_ledger *g = &iv->d.ledger;
+	struct line *l = frame_line(f, LOOK_PLAIN);
+	__u64 open = 0, errors = 0;
+
+	for (int k = 0; k < FI_KINDS; k++) {
+		open += g->in_flight[k];
+		errors += g->errors[k];
+	}
+	line_add(l, LOOK_PLAIN, "since start: %" PRIu64 " begins, %" PRIu64 " ends (%" PRIu64
+		 " sent), %" PRIu64 " ioends, %" PRIu64 " in flight, ",
+		 (uint64_t)g->begun[FI_BEGIN], (uint64_t)(g->sent[FI_END] + g->unsent[FI_END]),
+		 (uint64_t)g->sent[FI_END], (uint64_t)g->begun[FI_IOEND], (uint64_t)open);
+	line_add(l, errors ? LOOK_WARN : LOOK_PLAIN, "%" PRIu64 " errors", (uint64_t)errors);
+	line_add(l, LOOK_PLAIN, ", ");
+	line_add(l, g->bad_data ? LOOK_WARN : LOOK_PLAIN, "%" PRIu64 " answers refused",
+		 (uint64_t)g->bad_data);
+}
+
+/* What is not in the numbers, or not where one looks for it. */
+static void warnings(struct frame *f, const struct interval *iv)
+{
+	struct loss losses[LOSSES];
+	struct line *l = NULL;
+
+	ledger_losses(losses, &iv->d);
+	for (int i = 0; i < LOSSES; i++) {
+		if (!losses[i].n)
+			continue;
+		if (!l)
+			l = frame_line(f, LOOK_WARN);
+		line_add(l, LOOK_WARN, "%s%" PRIu64 " %s", l->text.len ? ", " : "lost: ",
+			 (uint64_t)losses[i].n, losses[i].what);
+	}
+	if (iv->d.ledger.other)
+		line_add(frame_line(f, LOOK_WARN), LOOK_WARN,
+			 "table full: %" PRIu64
+			 " operations are under (other files) or (other tasks)",
+			 (uint64_t)iv->d.ledger.other);
+	if (iv->d.upstream)
+		line_add(frame_line(f, LOOK_WARN), LOOK_WARN,
+			 "a sample: this kernel has no done events, so ends and ioends without an upcall are not seen");
+}
+
+static void tabs(struct frame *f, const struct top_state *st, int view, int width)
+{
+	struct line *l = frame_line(f, LOOK_PLAIN);
+	bool narrow = width < 76;
+
+	for (int i = 0; i < VIEWS; i++) {
+		line_add(l, i == view ? LOOK_TAB : LOOK_KEY, "%s%d", narrow ? "" : " ", i + 1);
+		line_add(l, i == view ? LOOK_TAB : LOOK_PLAIN, "%s%.*s ", narrow ? "" : " ",
+			 narrow ? width < 56 ? 3 : 5 : 20, views[i].title);
 	}
 }
 
-void frame_json(struct json *j, const struct top_input *in, const struct top_view *view,
-		unsigned long n)
+/* "mount /x › file a/b › process fio  filter: errors>0  3 of 7 rows" */
+static void crumbs(struct frame *f, const struct top_input *in, const struct top_state *st)
 {
-	static const char *const types[TOP_TABLES] = { "file", "operation" };
-	struct rows rows = { 0 };
-	struct top_view v = *view;
+	struct line *l = frame_line(f, LOOK_PLAIN);
+	char name[256];
 
-	json_line(j, "interval");
-	json_u64(j, "interval", n);
-	json_u64(j, "from_ns", in->before->time_ns);
-	json_u64(j, "to_ns", in->now->time_ns);
-	json_put(j);
-	mount_rows(&rows, in, &v, false);
-	json_rows(j, &rows, "mount", n);
-	for (v.table = 0; v.table < TOP_TABLES; v.table++) {
-		lower_rows(&rows, in, &v);
-		json_rows(j, &rows, types[v.table], n);
+	for (int i = 1; i <= st->depth; i++) {
+		const struct level *level = &st->level[i];
+		struct table_input ti = { .iv = in->iv, .catalog = in->catalog };
+		struct top_row r = { .in = &ti, .key = level->match.key, .by = level->by };
+		int from = st->level[i - 1].view;
+
+		line_add(l, LOOK_PLAIN, "%s", i > 1 ? " › " : "");
+		line_add(l, LOOK_DIM, "%s ",
+			 level->by == BY_MOUNT ? views[VIEW_MOUNTS].type : views[from].type);
+		line_add(l, LOOK_TITLE, "%s", top_row_name(&r, name, sizeof(name)));
 	}
-	rows_free(&rows);
+	if (!st->depth)
+		line_add(l, LOOK_DIM, "%s", views[st->level[0].view].help);
+	if (st->filter[0]) {
+		line_add(l, LOOK_DIM, "  filter ");
+		line_add(l, LOOK_STATE, " %s ", st->filter);
+		line_add(l, LOOK_PLAIN, " %zu of %zu", st->table.n, st->table.before_filter);
+	} else {
+		line_add(l, LOOK_DIM, "  %zu row%s", st->table.n, st->table.n == 1 ? "" : "s");
+	}
+}
+
+/* ---- below it ------------------------------------------------------------ */
+
+struct hint {
+	const char *key;
+	const char *text;
+};
+
+static void put_hints(struct line *l, const struct hint *hints, int width)
+{
+	int used = 0;
+
+	for (; hints->key; hints++) {
+		int len = text_width(hints->key) + text_width(hints->text) + 3;
+
+		if (used + len > width)
+			continue;
+		line_add(l, LOOK_KEY, "%s", hints->key);
+		line_add(l, LOOK_PLAIN, " %s  ", hints->text);
+		used += len;
+	}
+}
+
+static void key_line(struct frame *f, const struct top_state *st, int width, int height)
+{
+	static const struct hint table[] = {
+		{ "q", "quit" }, { "h", "help" }, { "Enter", "drill down" },
+		{ "Tab", "view" }, { "<>", "sort" }, { "f", "filter" }, { "/", "search" },
+		{ "d", "details" }, { "p", "pause" }, { "[ ]", "rewind" },
+		{ "Esc", "back" }, { "c", "columns" }, { "r", "reverse" }, { "+-", "interval" },
+		{ NULL },
+	};
+	static const struct hint past[] = {
+		{ "l", "back to now" }, { "[ ]", "one interval" }, { "{ }", "ten" },
+		{ "q", "quit" }, { "h", "help" }, { "Enter", "drill down" }, { "Tab", "view" },
+		{ NULL },
+	};
+	static const struct hint sort[] = {
+		{ "Enter", "sort by this" }, { "Esc", "leave" }, { NULL },
+	};
+	static const struct hint columns[] = {
+		{ "Space", "shown, hidden, as there is room" }, { "Enter", "done" }, { NULL },
+	};
+	static const struct hint help[] = {
+		{ "Up Down", "scroll" }, { "any other key", "leave" }, { NULL },
+	};
+	static const struct hint *const hints[] = {
+		[MODE_TABLE] = table, [MODE_HELP] = help, [MODE_SORT] = sort,
+		[MODE_COLUMNS] = columns,
+	};
+	struct line *l;
+
+	while ((int)f->n < height - 1)
+		frame_line(f, LOOK_PLAIN);
+	f->n = height - 1;
+	l = frame_line(f, LOOK_PLAIN);
+	if (st->message[0])
+		line_add(l, LOOK_WARN, "%s", st->message);
+	else if (st->mode == MODE_SEARCH)
+		line_add(l, LOOK_TITLE, "search: %s_", st->prompt);
+	else if (st->mode == MODE_FILTER)
+		line_add(l, LOOK_TITLE, "filter: %s_", st->prompt);
+	else
+		put_hints(l, st->mode == MODE_TABLE && st->seq ? past : hints[st->mode], width);
+}
+
+/* ---- help and menus ------------------------------------------------------ */
+
+static void help(struct frame *f, struct top_state *st, int view, int width, int room)
+{
+	bool two = width >= 120;
+	int lines = (int)nr_top_keys + 3, first, col;
+	struct frame all = { 0 };
+	size_t n, half = two ? (nr_top_keys + 1) / 2 : nr_top_keys;
+	const struct column *c = view_columns(view, &n);
+
+	line_add(frame_line(&all, LOOK_TITLE), LOOK_TITLE, "Keys");
+	for (size_t i = 0; i < half; i++) {
+		struct line *l = frame_line(&all, LOOK_PLAIN);
+
+		for (size_t k = i; k < nr_top_keys; k += half) {
+			col = text_width(l->text.s);
+			if (k != i)
+				line_add(l, LOOK_PLAIN, "%*s", 64 - col, "");
+			line_add(l, LOOK_KEY, "  %-13s", top_keys[k].name);
+			line_add(l, LOOK_PLAIN, " %s", top_keys[k].help);
+		}
+	}
+	frame_line(&all, LOOK_PLAIN);
+	line_add(frame_line(&all, LOOK_TITLE), LOOK_TITLE, "Columns of %s", views[view].name);
+	for (size_t i = 0; i < n; i++) {
+		struct line *l = frame_line(&all, LOOK_PLAIN);
+
+		line_add(l, LOOK_KEY, "  %-13s", c[i].head);
+		line_add(l, LOOK_PLAIN, " %s", c[i].help);
+		line_add(l, LOOK_DIM, "  (%s)", c[i].name);
+	}
+	lines = all.n;
+	if (st->menu > lines - room)
+		st->menu = lines > room ? lines - room : 0;
+	first = st->menu;
+	for (int i = first; i < lines && i < first + room; i++) {
+		struct line *l = frame_line(f, all.line[i].look);
+
+		text_add(&l->text, all.line[i].text.s, all.line[i].text.len);
+		for (size_t k = 0; k < all.line[i].nr_spans; k++)
+			line_span(l, all.line[i].span[k].col, all.line[i].span[k].len,
+				  all.line[i].span[k].look);
+	}
+	frame_free(&all);
+}
+
+static void menu(struct frame *f, struct top_state *st, const struct layout *lay, int view,
+		 int room)
+{
+	static const char *const marks[] = {
+		[CHOICE_AUTO] = "[~]", [CHOICE_SHOWN] = "[x]", [CHOICE_HIDDEN] = "[ ]",
+	};
+	size_t n;
+	const struct column *c = view_columns(view, &n);
+	int first;
+
+	line_add(frame_line(f, LOOK_HEAD), LOOK_HEAD, "%s",
+		 st->mode == MODE_SORT ? "SORT BY" :
+		 "COLUMNS: [x] shown, [ ] hidden, [~] as there is room");
+	room--;
+	first = st->menu >= room ? st->menu - room + 1 : 0;
+	for (int i = first; i < (int)n && i < first + room; i++) {
+		struct line *l = frame_line(f, i == st->menu ? LOOK_CHOSEN : LOOK_PLAIN);
+		bool now = st->mode == MODE_SORT ? i == st->order[view].column : lay->width[i];
+
+		line_add(l, l->look, " %s %c %-9s %-17s %s",
+			 st->mode == MODE_SORT ? "" : i ? marks[st->choice[view][i]] : "[x]",
+			 now ? '*' : ' ', c[i].head, c[i].name, c[i].help);
+	}
+}
+
+/* ---- the table ----------------------------------------------------------- */
+
+const struct interval *top_shown(const struct top_input *in, struct top_state *st)
+{
+	__u64 first = history_first(in->history), last = history_last(in->history);
+
+	/* What was looked at may have been dropped meanwhile. */
+	if (st->seq && st->seq < first) {
+		st->seq = first;
+		st->stale = true;
+	}
+	if (!st->seq || !last || st->seq > last)
+		return in->iv;
+	if (st->past.seq != st->seq && !history_get(in->history, st->seq, &st->past))
+		return in->iv;
+	return &st->past;
+}
+
+static void make_table(struct top_state *st)
+{
+	struct level *l = top_level(st);
+	struct filter filter = { 0 };
+	char why[100], name[256];
+
+	/* A filter of another view may speak of columns that this one lacks. */
+	if (filter_parse(&filter, l->view, st->filter, why, sizeof(why))) {
+		snprintf(st->message, sizeof(st->message), "not filtered: %s", why);
+		filter.n = 0;
+	}
+	table_make(&st->table, l->view, &l->match, &st->shown, &filter, &st->order[l->view],
+		   interval_s(st->shown.iv));
+	if (!st->name_width[l->view])
+		st->name_width[l->view] = strlen(views[l->view].head);
+	for (size_t i = 0; i < st->table.n && i < 200; i++) {
+		int width = text_width(top_row_name(&st->table.row[i], name, sizeof(name)));
+
+		if (width > st->name_width[l->view])
+			st->name_width[l->view] = width;
+	}
+	st->stale = false;
+}
+
+/* The chosen row, wherever it went. */
+static void follow(struct top_state *st)
+{
+	struct level *l = top_level(st);
+
+	for (size_t i = 0; l->follow && i < st->table.n; i++)
+		if (!cell_key_cmp(&st->table.row[i].key, &l->key)) {
+			l->chosen = i;
+			break;
+		}
+	if (l->chosen >= (int)st->table.n)
+		l->chosen = (int)st->table.n - 1;
+	if (l->chosen < 0)
+		l->chosen = 0;
+}
+
+static void find(struct top_state *st)
+{
+	struct level *l = top_level(st);
+	int n = st->table.n, from = st->find_here ? 0 : st->find;
+	char name[256];
+
+	for (int i = 0; st->find && i < n; i++) {
+		int at = ((l->chosen + from + st->find * i) % n + n) % n;
+
+		top_row_name(&st->table.row[at], name, sizeof(name));
+		if (!strcasestr(name, st->search))
+			continue;
+		l->chosen = at;
+		l->key = st->table.row[at].key;
+		l->follow = true;
+		st->find = 0;
+	}
+	if (st->find)
+		snprintf(st->message, sizeof(st->message), "no row has '%.100s'", st->search);
+	st->find = 0;
+	st->find_here = false;
+}
+
+/* Keeps the chosen row on the screen. */
+static void scroll(struct level *l, int rows, int room)
+{
+	if (l->first > l->chosen)
+		l->first = l->chosen;
+	if (l->first < l->chosen - room + 1)
+		l->first = l->chosen - room + 1;
+	if (l->first > rows - room)
+		l->first = rows > room ? rows - room : 0;
+}
+
+static void table_lines(struct frame *f, struct top_state *st, const struct layout *lay,
+			const struct interval *iv, int room)
+{
+	struct level *l = top_level(st);
+
+	st->page = room;
+	scroll(l, st->table.n, room);
+	table_head(f, lay, st, l->view);
+	for (int i = l->first; i < (int)st->table.n && i < l->first + room; i++)
+		table_row(f, lay, &st->table.row[i], l->view, interval_s(iv), i == l->chosen);
+	if (st->table.n || room < 1)
+		return;
+	line_add(frame_line(f, LOOK_DIM), LOOK_DIM, "%s",
+		 st->filter[0] && st->table.before_filter ? "(the filter leaves none)" :
+		 st->depth || l->view == VIEW_SERVERS ? "(nothing in this interval)" :
+		 "(no fuse-iomap operation in this interval)");
+}
+
+/* ---- the frame ----------------------------------------------------------- */
+
+#define DETAIL_LEAST	9
+#define DETAIL_MOST	24
+#define ROWS_LEAST	3
+
+/* How many lines the detail pane gets of `room`. */
+static int detail_height(const struct top_state *st, int room)
+{
+	int rows = (int)st->table.n < room / 2 ? (int)st->table.n : room / 2, height;
+
+	if (st->detail == CHOICE_HIDDEN || !st->table.n ||
+	    (st->detail == CHOICE_AUTO && room < 2 * DETAIL_LEAST))
+		return 0;
+	if (rows < ROWS_LEAST)
+		rows = ROWS_LEAST;
+	height = room - rows - 1;
+	if (height > DETAIL_MOST)
+		height = DETAIL_MOST;
+	/* On a small screen what was asked for goes before the other rows. */
+	return height < DETAIL_LEAST ? room - 1 : height;
+}
+
+static void body(struct frame *f, const struct top_input *in, struct top_state *st,
+		 const struct interval *iv, int width, int room)
+{
+	int view = top_level(st)->view, detail, end = (int)f->n + room;
+	struct layout lay;
+
+	layout_make(&lay, st, view, width);
+	st->detail_shown = false;
+	if (room < 1)
+		return;
+	if (st->mode == MODE_HELP) {
+		help(f, st, view, width, room);
+		return;
+	}
+	if (st->mode == MODE_SORT || st->mode == MODE_COLUMNS) {
+		menu(f, st, &lay, view, room);
+		return;
+	}
+	detail = detail_height(st, room - 1);
+	st->detail_shown = detail > 0;
+	table_lines(f, st, &lay, iv, room - 1 - detail);
+	if (!detail)
+		return;
+	while ((int)f->n < end - detail)
+		frame_line(f, LOOK_PLAIN);
+	detail_make(f, in, st, &st->table.row[top_level(st)->chosen], width, detail);
+}
+
+void frame_make(struct frame *f, const struct top_input *in, struct top_state *st,
+		int width, int height)
+{
+	const struct interval *iv = top_shown(in, st);
+
+	f->n = 0;
+	if (height < 1 || width < 1)
+		return;
+	st->shown = (struct table_input){ iv, in->catalog, in->dev, in->nr_dev };
+	if (st->stale)
+		make_table(st);
+	follow(st);
+	find(st);
+	title(f, in, st, iv);
+	if (height >= 12)
+		totals(f, iv, width);
+	if (height >= 20)
+		since_start(f, iv);
+	warnings(f, iv);
+	if (height >= 20)
+		frame_line(f, LOOK_PLAIN);
+	tabs(f, st, top_level(st)->view, width);
+	if (height >= 14 || st->depth || st->filter[0])
+		crumbs(f, in, st);
+	body(f, in, st, iv, width, height - 1 - (int)f->n);
+	key_line(f, st, width, height);
+	for (size_t i = 0; i < f->n; i++)
+		line_clip(&f->line[i], width);
 }

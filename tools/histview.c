@@ -423,7 +423,7 @@ static size_t pick_columns(struct column *out, const struct histview *v, unsigne
 void histview_init(struct histview *v, const struct opts *o, const struct catalog *catalog)
 {
 	*v = (struct histview){ .catalog = catalog, .by = o->by & ~BY_KIND,
-				.by_phase = o->by_phase };
+				.by_phase = o->by_phase, .bins = o->bins };
 	if (!o->by && !o->by_phase)
 		v->by = BY_OP;
 	if (v->by & BY_FILE)
@@ -725,6 +725,23 @@ void histview_text(struct text *t, const struct histview *v, const struct window
 }
 
 /* ---- JSON ---------------------------------------------------------------- */
+
+static size_t all_columns(struct column *to, unsigned int in)
+{
+	const struct histview any = { .by = ~0U };
+
+	return pick_columns(to, &any, in);
+}
+
+size_t histview_counts_columns(struct column *to)
+{
+	return all_columns(to, IN_COUNTS);
+}
+
+size_t histview_hist_columns(struct column *to)
+{
+	return all_columns(to, IN_HIST);
+}
 
 static void json_types(struct json *j, const char *key, const __u64 *n)
 {

@@ -17,8 +17,8 @@ struct histview {
 	bool bins;		/* CSV: a line for each bin */
 	unsigned int nr_pct;
 	double pct[PCT_MAX];	/* 0..100 */
-	char pct_name[PCT_MAX][16];	/* "p99.9" */
-	char pct_head[PCT_MAX][16];	/* "P99.9" */
+	char pct_name[PCT_MAX][24];	/* "p99.9" */
+	char pct_head[PCT_MAX][24];	/* "P99.9" */
 };
 
 /* From o->by, o->by_phase and o->pct. */
@@ -43,6 +43,10 @@ struct window {
 };
 
 void histview_text(struct text *t, const struct histview *v, const struct window *w);
+
+/* The columns that lines of these types may have, for documentation. Return how many. */
+size_t histview_counts_columns(struct column *to);
+size_t histview_hist_columns(struct column *to);
 
 /* Writes its lines to j->out. */
 void histview_json(struct json *j, const struct histview *v, const struct window *w);

@@ -65,6 +65,12 @@ void json_s64(struct json *j, const char *key, int64_t v)
 	text_u64(&j->text, v < 0 ? -(uint64_t)v : (uint64_t)v);
 }
 
+void json_double(struct json *j, const char *key, double v)
+{
+	add_key(j, key);
+	text_printf(&j->text, "%.10g", v);
+}
+
 void json_bool(struct json *j, const char *key, bool v)
 {
 	add_key(j, key);

@@ -19,6 +19,7 @@ struct json {
 void json_str(struct json *j, const char *key, const char *s);
 void json_u64(struct json *j, const char *key, uint64_t v);
 void json_s64(struct json *j, const char *key, int64_t v);
+void json_double(struct json *j, const char *key, double v);	/* finite */
 void json_bool(struct json *j, const char *key, bool v);
 void json_open(struct json *j, const char *key, char bracket);	/* '{' or '[' */
 void json_close(struct json *j, char bracket);			/* '}' or ']' */

@@ -23,6 +23,8 @@ void ledger_losses(struct loss losses[LOSSES], const struct snapshot *s)
 		{ "ring_full", "records dropped", l->ring_full },
 		{ "stacks", "stacks that could not be kept", l->stacks_lost },
 		{ "events", "events lost before they could be read", l->raw_lost },
+		{ "gaps", "parts of the recording", s->gaps },
+		{ "gap_records", "records with them", s->gap_records },
 	};
 
 	for (int i = 0; i < LOSSES; i++)

@@ -17,7 +17,7 @@ struct loss {
 	__u64 n;
 };
 
-#define LOSSES 9
+#define LOSSES 11
 
 /* Fills all reasons, also those with n = 0. */
 void ledger_losses(struct loss losses[LOSSES], const struct snapshot *s);

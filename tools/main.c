@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "docs.h"
 #include "error.h"
 #include "opts.h"
 #include "text.h"
@@ -69,6 +70,28 @@ static int help_on(const char *name)
 	return c ? run(c, 2, argv) : no_command(name);
 }
 
+/* For the build: `--commands', `--man NAME', `--completion SHELL'. */
+static int print_commands(void)
+{
+	for (size_t i = 0; commands[i]; i++)
+		puts(commands[i]->name);
+	return FI_OK;
+}
+
+static int print_docs(const char *what, const char *name)
+{
+	const struct command *c = command_find(name);
+	struct text t = { 0 };
+
+	if (!strcmp(what, "--man") && (c || !strcmp(name, "fuseiomap")))
+		man_page(&t, c);
+	else if (strcmp(what, "--completion") || !completion_tables(&t, name))
+		return complain(FI_USAGE, "%s: unknown name '%s'", what, name);
+	fputs(t.s, stdout);
+	text_free(&t);
+	return FI_OK;
+}
+
 static bool is(const char *arg, const char *letter, const char *name)
 {
 	return !strcmp(arg, letter) || !strcmp(arg, name);
@@ -90,6 +113,10 @@ int main(int argc, char **argv)
 		return argc > 2 ? help_on(argv[2]) : help();
 	if (is(argv[1], "-V", "--version"))
 		return version();
+	if (!strcmp(argv[1], "--commands"))
+		return print_commands();
+	if (argc == 3 && (!strcmp(argv[1], "--man") || !strcmp(argv[1], "--completion")))
+		return print_docs(argv[1], argv[2]);
 	c = command_find(argv[1]);
 	return c ? run(c, argc - 1, argv + 1) : no_command(argv[1]);
 }

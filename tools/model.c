@@ -73,8 +73,7 @@ void cell_merge(struct fi_cell *to, const struct fi_cell *from)
 		hist_merge(&to->lat, &from->lat);
 }
 
-static void cell_diff(struct fi_cell *to, const struct fi_cell *now,
-		      const struct fi_cell *before)
+void cell_diff(struct fi_cell *to, const struct fi_cell *now, const struct fi_cell *before)
 {
 	__u64 *t = &to->done;
 	const __u64 *n = &now->done, *b = &before->done;

@@ -43,6 +43,8 @@ struct snapshot {
 	struct fi_shares shares[FI_OPS];
 	struct fi_ledger ledger;
 	__u64 missed;		/* events that the kernel skipped our programs for */
+	__u64 gaps;		/* parts of a recording that are missing */
+	__u64 gap_records;	/* records that were in them, as far as is known */
 	bool splits;		/* the kernel has the events that split the wait */
 	bool upstream;		/* it has no done events: ENDs and IOENDs are a sample */
 };
@@ -65,6 +67,7 @@ void snapshot_sort(struct snapshot *s);
 void cell_merge(struct fi_cell *to, const struct fi_cell *from);
 
 /* to = now - before. Cells that `before` lacks count from zero. */
+void cell_diff(struct fi_cell *to, const struct fi_cell *now, const struct fi_cell *before);
 void cells_diff(struct cells *to, const struct cells *now, const struct cells *before);
 
 /* ---- rows ---------------------------------------------------------------- */

@@ -119,6 +119,22 @@ int mounts_read(struct catalog *c)
 	return err > 0 ? -err : err;
 }
 
+__u32 mounts_dev_of_id(int id)
+{
+	FILE *f = fopen("/proc/self/mountinfo", "re");
+	unsigned int maj, min;
+	__u32 dev = 0;
+	char line[512];
+	int found;
+
+	while (f && !dev && fgets(line, sizeof(line), f))
+		if (sscanf(line, "%d %*d %u:%u", &found, &maj, &min) == 3 && found == id)
+			dev = maj << 20 | min;
+	if (f)
+		fclose(f);
+	return dev;
+}
+
 /*
  * By name only: asking the file system itself could block on a server that
  * hangs, which is when people reach for this tool.

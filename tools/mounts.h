@@ -22,4 +22,7 @@ void mounts_find_servers(struct catalog *c);
 /* The mount with exactly this mount point (relative to the working directory), or NULL. */
 const struct mount *mounts_find_path(const struct catalog *c, const char *path);
 
+/* The device of a mount, by its number in mountinfo; 0 if there is none. */
+__u32 mounts_dev_of_id(int id);
+
 #endif

@@ -4,8 +4,11 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include "docs.h"
 #include "error.h"
 #include "names.h"
 #include "opts.h"
@@ -331,17 +334,16 @@ static const char *const by_words[] = {
 	"mount", "file", "process", "thread", "op", "type", "kind", "phase",
 };
 
-#define KEY_HELP	'h'
+#define LETTER_HELP	'h'
 #define WORDS(w)	VALUE_WORDS, w, sizeof(w) / sizeof(w[0])
 #define TO(m)		.offset = offsetof(struct opts, m)
 
-/* Keys from 0x100 on have no letter; that they differ is all that matters. */
 const struct opt options[] = {
 	{ "mount", 'm', "MOUNT", "only this mount point",
 	  OPT_FILTER, GROUP_FILTER, VALUE_DIR, .set = set_string, TO(mount) },
 	{ "connection", 'C', "NUMBER", "only this connection, as in /sys/fs/fuse/connections",
 	  OPT_FILTER, GROUP_FILTER, .set = set_u32, TO(connection) },
-	{ "inode", 0x100, "NUMBER", "only the file with this inode number",
+	{ "inode", 0, "NUMBER", "only the file with this inode number",
 	  OPT_FILTER, GROUP_FILTER, .set = set_u64, TO(inode) },
 	{ "pid", 'p', "PID", "only operations of this process",
 	  OPT_FILTER, GROUP_FILTER, VALUE_PID, .set = set_task, TO(pid) },
@@ -352,17 +354,17 @@ const struct opt options[] = {
 	{ "cgroup", 'g', "PATH",
 	  "only operations of tasks in this cgroup or below; PATH is relative to /sys/fs/cgroup",
 	  OPT_FILTER, GROUP_FILTER, VALUE_DIR, .set = set_string, TO(cgroup) },
-	{ "op", 0x101, "OP[,OP...]", "only these operations",
+	{ "op", 0, "OP[,OP...]", "only these operations",
 	  OPT_FILTER, GROUP_FILTER, VALUE_WORDS, op_name, FI_OPS, set_mask, TO(ops) },
-	{ "kind", 0x102, "KIND[,KIND...]", "only these parts of an operation",
+	{ "kind", 0, "KIND[,KIND...]", "only these parts of an operation",
 	  OPT_FILTER, GROUP_FILTER, VALUE_WORDS, kind_name, FI_RECORD_KINDS, set_mask, TO(kinds) },
-	{ "type", 0x103, "TYPE[,TYPE...]", "only operations that used mappings of these types",
+	{ "type", 0, "TYPE[,TYPE...]", "only operations that used mappings of these types",
 	  OPT_FILTER, GROUP_FILTER, VALUE_WORDS, type_name, FI_TYPES, set_mask, TO(types) },
-	{ "min-latency", 0x104, "TIME", "only operations that took at least as long",
+	{ "min-latency", 0, "TIME", "only operations that took at least as long",
 	  OPT_FILTER, GROUP_FILTER, .set = set_time, TO(min_lat_ns) },
-	{ "errors", 0x105, NULL, "only operations that ended with an error",
+	{ "errors", 0, NULL, "only operations that ended with an error",
 	  OPT_FILTER, GROUP_FILTER, .set = set_flag, TO(errors) },
-	{ "short", 0x106, NULL, "only ends that wrote less than was asked for",
+	{ "short", 0, NULL, "only ends that wrote less than was asked for",
 	  OPT_FILTER, GROUP_FILTER, .set = set_flag, TO(shorts) },
 
 	{ "duration", 'd', "TIME", "stop after this time",
@@ -370,76 +372,80 @@ const struct opt options[] = {
 
 	{ "batch", 'b', NULL, "frames as plain text, no keys",
 	  OPT_BATCH, GROUP_VIEW, .set = set_flag, TO(batch) },
-	{ "view", 0x107, "VIEW", "begin with this view; in batch mode, show only this one",
+	{ "view", 0, "VIEW", "begin with this view; in batch mode, show only this one",
 	  OPT_TABLE, GROUP_VIEW, VALUE_VIEW, .set = set_string, TO(view) },
-	{ "columns", 0x108, "LIST", "show these columns; +NAME adds one, -NAME takes one away",
+	{ "columns", 0, "LIST", "show these columns; +NAME adds one, -NAME takes one away",
 	  OPT_TABLE | OPT_COLUMNS, GROUP_VIEW, VALUE_COLUMN, .set = set_string,
 	  TO(columns) },
-	{ "sort", 0x109, "COLUMN", "sort by this column",
+	{ "sort", 0, "COLUMN", "sort by this column",
 	  OPT_TABLE, GROUP_VIEW, VALUE_COLUMN, .set = set_string, TO(sort) },
 	{ "reverse", 'r', NULL, "smallest first",
 	  OPT_TABLE, GROUP_VIEW, .set = set_flag, TO(reverse) },
-	{ "search", 0x10a, "TEXT", "only rows whose name contains this",
+	{ "search", 0, "TEXT", "only rows whose name contains this",
 	  OPT_TABLE, GROUP_VIEW, .set = set_string, TO(search) },
-	{ "by", 0x10b, "PART[,PART...]", "what to tell apart",
+	{ "by", 0, "PART[,PART...]", "what to tell apart",
 	  OPT_BY, GROUP_VIEW, WORDS(by_words), set_by },
-	{ "pct", 0x10c, "P[,P...]", "percentiles to show (default: 50,90,99,99.9)",
+	{ "pct", 0, "P[,P...]", "percentiles to show (default: 50,90,99,99.9)",
 	  OPT_PCT, GROUP_VIEW, .set = set_pct },
-	{ "stacks", 0x10d, NULL, "kernel stacks, folded for flame graphs",
+	{ "stacks", 0, NULL, "kernel stacks, folded for flame graphs",
 	  OPT_STACKS, GROUP_VIEW, .set = set_flag, TO(stacks) },
-	{ "user-stacks", 0x10e, NULL, "with the stack of the program, too",
+	{ "user-stacks", 0, NULL, "with the stack of the program, too",
 	  OPT_STACKS, GROUP_VIEW, .set = set_flag, TO(user_stacks) },
-	{ "older-than", 0x10f, "TIME", "only what has been waiting for as long",
+	{ "older-than", 0, "TIME", "only what has been waiting for as long",
 	  OPT_WATCH, GROUP_VIEW, .set = set_time, TO(older_ns) },
+	{ "all", 0, NULL, "other requests of FUSE, too, not only iomap's",
+	  OPT_WATCH, GROUP_VIEW, .set = set_flag, TO(all) },
 	{ "watch", 'w', NULL, "look again each interval until a signal",
 	  OPT_WATCH, GROUP_VIEW, .set = set_flag, TO(watch) },
-	{ "fail-if", 0x110, "METRIC{+|-}CHANGE",
+	{ "fail-if", 0, "METRIC{+|-}CHANGE",
 	  "exit with 1 if the metric changes by more; may be given several times",
 	  OPT_DIFF, GROUP_VIEW, .set = add_fail_if },
 
-	{ "keep", 0x111, "TIME|SIZE", "keep only as much, in memory, until something triggers",
+	{ "keep", 0, "TIME|SIZE", "keep only as much, in memory, until something triggers",
 	  OPT_FLIGHT, GROUP_RECORDER, .set = set_keep },
-	{ "on", 0x112, "TRIGGER[,TRIGGER...]", "save what is kept when this happens; SIGUSR2 always does",
+	{ "on", 0, "TRIGGER[,TRIGGER...]", "save what is kept when this happens; SIGUSR2 always does",
 	  OPT_FLIGHT, GROUP_RECORDER, WORDS(on_words), set_on },
-	{ "after", 0x113, "TIME", "go on for as long after a trigger, then save",
+	{ "after", 0, "TIME", "go on for as long after a trigger, then save",
 	  OPT_FLIGHT, GROUP_RECORDER, .set = set_time, TO(after_ns) },
 
 	{ "json", 'j', NULL, "JSON lines; `fuseiomap schema' describes them",
 	  OPT_JSON, GROUP_OUTPUT, .set = set_flag, TO(json) },
-	{ "csv", 0x114, NULL, "comma-separated values, with a head",
+	{ "csv", 0, NULL, "comma-separated values, with a head",
 	  OPT_CSV, GROUP_OUTPUT, .set = set_flag, TO(csv) },
 	{ "output", 'o', "FILE", "write to FILE instead of stdout",
 	  OPT_OUTPUT, GROUP_OUTPUT, VALUE_FILE, .set = set_string, TO(output) },
 	{ "output", 'o', "FILE", "where the recording goes",
 	  OPT_RECORD, GROUP_OUTPUT, VALUE_FILE, .set = set_string, TO(save) },
-	{ "hgrm", 0x115, "DIR", "also write each histogram to DIR as an HdrHistogram .hgrm file",
+	{ "hgrm", 0, "DIR", "also write each histogram to DIR as an HdrHistogram .hgrm file",
 	  OPT_HGRM, GROUP_OUTPUT, VALUE_DIR, .set = set_string, TO(hgrm) },
-	{ "save", 0x116, "FILE", "also record the run to FILE",
+	{ "bins", 0, NULL, "with --csv: a line for each bin of the histograms",
+	  OPT_HGRM, GROUP_OUTPUT, .set = set_flag, TO(bins) },
+	{ "save", 0, "FILE", "also record the run to FILE",
 	  OPT_SAVE, GROUP_OUTPUT, VALUE_FILE, .set = set_string, TO(save) },
 	{ "unit", 'u', "UNIT", "show all times in this unit",
 	  OPT_UNITS, GROUP_OUTPUT, WORDS(unit_words), set_unit },
 	{ "timestamps", 'T', "CLOCK",
 	  "show points in time since the start, as wall clock time, or on CLOCK_MONOTONIC",
 	  OPT_UNITS, GROUP_OUTPUT, WORDS(time_words), set_word, TO(timestamps) },
-	{ "color", 0x117, "WHEN", "use colour; auto: on a terminal, unless NO_COLOR is set",
+	{ "color", 0, "WHEN", "use colour; auto: on a terminal, unless NO_COLOR is set",
 	  OPT_COLOR, GROUP_OUTPUT, WORDS(color_words), set_word, TO(color) },
-	{ "strict", 0x118, NULL, "exit with 5 if anything was lost",
+	{ "strict", 0, NULL, "exit with 5 if anything was lost",
 	  OPT_QUIET, GROUP_OUTPUT, .set = set_flag, TO(strict) },
 	{ "quiet", 'q', NULL, "no `ready' and no ledger on stderr",
 	  OPT_QUIET, GROUP_OUTPUT, .set = set_flag, TO(quiet) },
 
 	{ "input", 'i', "FILE", "read this recording, or a trace.dat of trace-cmd",
 	  OPT_SOURCE, GROUP_SOURCE, VALUE_FILE, .set = set_string, TO(input) },
-	{ "backend", 0x119, "BACKEND", "how to get at the events; auto: bpf where it works",
+	{ "backend", 0, "BACKEND", "how to get at the events; auto: bpf where it works",
 	  OPT_SOURCE, GROUP_SOURCE, WORDS(backend_words), set_word, TO(backend) },
-	{ "no-done", 0x11a, NULL, "use only the events that upstream's series has, too",
+	{ "no-done", 0, NULL, "use only the events that upstream's series has, too",
 	  OPT_SOURCE, GROUP_SOURCE, .set = set_flag, TO(no_done) },
-	{ "cells", 0x11b, "NUMBER", "count at most as many combinations apart, the rest as \"other\"",
+	{ "cells", 0, "NUMBER", "count at most as many combinations apart, the rest as \"other\"",
 	  OPT_CELLS, GROUP_SOURCE, .set = set_u32, TO(max_cells) },
 
 	{ "verbose", 'v', NULL, "say more on stderr, also what libraries say",
 	  0, GROUP_OTHER, .set = set_flag, TO(verbose) },
-	{ "help", KEY_HELP, NULL, "show this", 0, GROUP_OTHER },
+	{ "help", LETTER_HELP, NULL, "show this help", 0, GROUP_OTHER },
 	{ "version", 'V', NULL, "show the version", 0, GROUP_OTHER, .set = show_version },
 };
 
@@ -465,16 +471,21 @@ char *command_args(const struct command *c, char *buf, size_t size)
 struct parse {
 	struct opts *o;
 	const struct command *command;
-	const struct argp *argp;
 	int positional;
 	int next;		/* of argv, behind what was understood */
 	bool reported;
 };
 
+/* What argp knows an option by; those without a letter are beyond the letters. */
+static int argp_key(const struct opt *opt)
+{
+	return opt->letter ? opt->letter : 0x100 + (int)(opt - options);
+}
+
 static const struct opt *find_option(const struct command *c, int key)
 {
 	for (size_t i = 0; i < nr_options; i++)
-		if (options[i].key == key && command_takes(c, &options[i]))
+		if (argp_key(&options[i]) == key && command_takes(c, &options[i]))
 			return &options[i];
 	return NULL;
 }
@@ -527,6 +538,21 @@ static error_t positional(struct parse *p, const char *arg)
 	return 0;
 }
 
+#define HELP_WIDTH_MAX	100	/* wider lines read badly */
+
+static void show_help(const struct command *c)
+{
+	struct winsize size;
+	struct text t = { 0 };
+	int width = 80;
+
+	if (!ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) && size.ws_col >= 50)
+		width = size.ws_col < HELP_WIDTH_MAX ? size.ws_col : HELP_WIDTH_MAX;
+	help_text(&t, c, width);
+	fputs(t.s, stdout);
+	exit(FI_OK);
+}
+
 static error_t parse_one(int key, char *arg, struct argp_state *state)
 {
 	struct parse *p = state->input;
@@ -537,10 +563,8 @@ static error_t parse_one(int key, char *arg, struct argp_state *state)
 	p->next = state->next;
 	if (key == ARGP_KEY_ARG)
 		return positional(p, arg);
-	if (key == KEY_HELP) {
-		argp_help(p->argp, stdout, ARGP_HELP_STD_HELP, state->argv[0]);
-		exit(FI_OK);
-	}
+	if (key == LETTER_HELP)
+		show_help(p->command);
 	return opt->set(p->o, opt, arg) ? bad_value(p, opt, arg) : 0;
 }
 
@@ -611,48 +635,25 @@ void opts_init(struct opts *o)
 	*o = (struct opts){ .interval_ns = 1000000000 };
 }
 
-/* What a word may be belongs into the help, but not into the table. */
-static const char *help_text(const struct opt *opt)
-{
-	struct text t = { 0 };
-
-	if (!opt->nr_words)
-		return opt->help;
-	text_printf(&t, "%s: ", opt->help);
-	for (size_t i = 0; i < opt->nr_words; i++)
-		text_printf(&t, "%s%s", i ? ", " : "", opt->words[i]);
-	return t.s;	/* lives as long as the program */
-}
-
-/* The options of a command under the headings of their groups. */
+/* For argp, which parses only: help_text() prints. */
 static struct argp_option *argp_table(const struct command *c)
 {
-	struct argp_option *table = xcalloc(nr_options + OPT_GROUPS + 1, sizeof(*table));
-	int n = 0, group = -1;
+	struct argp_option *table = xcalloc(nr_options + 1, sizeof(*table));
+	int n = 0;
 
-	for (size_t i = 0; i < nr_options; i++) {
-		const struct opt *o = &options[i];
-
-		if (!command_takes(c, o))
-			continue;
-		if ((int)o->group != group) {
-			group = o->group;
-			table[n++] = (struct argp_option){ .doc = opt_group_title[group],
-							   .group = group + 1 };
-		}
-		table[n++] = (struct argp_option){ o->name, o->key, o->arg, 0, help_text(o),
-						   group + 1 };
-	}
+	for (size_t i = 0; i < nr_options; i++)
+		if (command_takes(c, &options[i]))
+			table[n++] = (struct argp_option){ options[i].name,
+							   argp_key(&options[i]),
+							   options[i].arg };
 	return table;
 }
 
 int opts_parse(struct opts *o, const struct command *command, int argc, char **argv)
 {
 	struct argp_option *table = argp_table(command);
-	char args[64];
-	struct argp argp = { table, parse_one, command_args(command, args, sizeof(args)),
-			     command->doc };
-	struct parse p = { .o = o, .command = command, .argp = &argp, .next = 1 };
+	struct argp argp = { table, parse_one };
+	struct parse p = { .o = o, .command = command, .next = 1 };
 	const char *why;
 	int err;
 

@@ -32,7 +32,7 @@ enum {
 	OPT_SAVE	= 1 << 15,	/* --save FILE */
 	OPT_RECORD	= 1 << 16,	/* -o has to be there, and is stored as `save` */
 	OPT_FLIGHT	= 1 << 17,	/* --keep, --on, --after */
-	OPT_WATCH	= 1 << 18,	/* --watch, --older-than */
+	OPT_WATCH	= 1 << 18,	/* --watch, --older-than, --all */
 	OPT_DIFF	= 1 << 19,	/* --fail-if */
 	OPT_UNITS	= 1 << 20,	/* -u, -T */
 	OPT_ARGS	= 1 << 21,	/* files as arguments */
@@ -102,6 +102,7 @@ struct opts {
 	unsigned int nr_pct;	/* 0: p50,p90,p99,p99.9 */
 	double pct[PCT_MAX];	/* 0..100, ascending */
 	const char *hgrm;	/* directory */
+	bool bins;
 	bool stacks;
 	bool user_stacks;
 	/* flight recorder */
@@ -112,6 +113,7 @@ struct opts {
 	__u64 after_ns;
 	/* inflight */
 	bool watch;
+	bool all;
 	__u64 older_ns;
 	/* diff */
 	const char **fail_if;
@@ -164,7 +166,7 @@ enum opt_value {
 
 struct opt {
 	const char *name;
-	int key;		/* a letter, or from 0x100 on */
+	char letter;		/* 0: it has none */
 	const char *arg;	/* NULL: takes no value */
 	const char *help;	/* one sentence without an end */
 	unsigned int bit;	/* 0: every command takes it */

@@ -30,12 +30,14 @@ void recorder_record(struct recorder *r, const struct fi_record *rec);
 /* Ledger, open operations and servers of this moment; no cells. */
 void recorder_tick(struct recorder *r, const struct snapshot *s, enum tick_reason why);
 
-/* SIGUSR2: save what a flight recorder holds. */
+/*
+ * Saves what a flight recorder holds (SIGUSR2). What its own triggers start is
+ * saved with the first tick that is late enough.
+ */
 void recorder_trigger(struct recorder *r, const char *why);
 
-/* Has something to do without being fed: 0, or when (CLOCK_MONOTONIC). */
-__u64 recorder_due(const struct recorder *r);
-void recorder_run(struct recorder *r);
+/* errno of the first write that failed, or 0: there is no use in going on then. */
+int recorder_error(const struct recorder *r);
 
 /* Finishes the file. Reports what went wrong since; 0 or an exit code. */
 int recorder_close(struct recorder *r);

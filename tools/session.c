@@ -16,6 +16,7 @@
 #include "mounts.h"
 #include "recorder.h"
 #include "session.h"
+#include "version.h"
 
 /* Records come without a wake-up, so they are fetched this often. */
 #define DRAIN_MS	50
@@ -210,7 +211,7 @@ static void put_header(struct session *s)
 
 	json_line(j, "header");
 	json_str(j, "schema", "fuseiomap");
-	json_u64(j, "version", 1);
+	json_u64(j, "version", FUSEIOMAP_SCHEMA);
 	json_str(j, "command", s->command);
 	json_str(j, "kernel", s->info->kernel);
 	json_str(j, "backend", s->info->backend);
@@ -401,6 +402,15 @@ static bool stop_signal(struct session *s, int signo)
 	return false;
 }
 
+/* A reading that only the recording wants. */
+static void own_tick(struct session *s)
+{
+	struct snapshot now = { 0 };
+
+	session_read(s, &now, ON_TICK);
+	snapshot_free(&now);
+}
+
 /* -1: nothing to tell. */
 static int read_signal(struct session *s)
 {
@@ -412,8 +422,10 @@ static int read_signal(struct session *s)
 	case SIGUSR1:
 		return ON_REPORT;
 	case SIGUSR2:
-		if (s->rec)
+		if (s->rec) {
+			own_tick(s);
 			recorder_trigger(s->rec, "signal");
+		}
 		return -1;
 	case SIGWINCH:
 		return ON_RESIZE;
@@ -437,29 +449,6 @@ static void flush_output(struct session *s)
 		s->write_error = errno;
 }
 
-/* A reading that only the recording wants. */
-static void own_tick(struct session *s)
-{
-	struct snapshot now = { 0 };
-
-	session_read(s, &now, ON_TICK);
-	snapshot_free(&now);
-}
-
-/* ms to sleep at most. */
-static int timeout_of(const struct session *s)
-{
-	__u64 due = s->rec ? recorder_due(s->rec) : 0, now = due ? now_ns() : 0;
-	int ms = source_fd(s->src) >= 0 ? DRAIN_MS : -1;
-
-	if (!due)
-		return ms;
-	if (due <= now)
-		return 0;
-	due = (due - now) / 1000000 + 1;
-	return ms < 0 || due < (__u64)ms ? (int)due : ms;
-}
-
 static enum happening live_wait(struct session *s)
 {
 	struct pollfd p[] = {
@@ -467,13 +456,14 @@ static enum happening live_wait(struct session *s)
 		{ s->tick_fd, POLLIN, 0 }, { s->input_fd, POLLIN, 0 },
 		{ source_fd(s->src), POLLIN, 0 }, { s->mounts_fd, POLLPRI, 0 },
 	};
+	int timeout = source_fd(s->src) >= 0 ? DRAIN_MS : -1;
 
 	for (;;) {
 		int happened;
 
 		/* All there is goes out before we sleep, into pipes too. */
 		flush_output(s);
-		if (poll(p, sizeof(p) / sizeof(p[0]), timeout_of(s)) < 0 && errno != EINTR)
+		if (poll(p, sizeof(p) / sizeof(p[0]), timeout) < 0 && errno != EINTR)
 			return ON_STOP;
 		/* Who mounts and unmounts within the window shall have a name, too. */
 		if (p[5].revents) {
@@ -481,12 +471,11 @@ static enum happening live_wait(struct session *s)
 			mounts_find_servers(s->catalog);
 		}
 		source_drain(s->src);
-		if (s->rec)
-			recorder_run(s->rec);
 		happened = read_signal(s);
 		if (happened >= 0)
 			return happened;
-		if (timer_expired(s->end_fd) || s->write_error)
+		if (timer_expired(s->end_fd) || s->write_error ||
+		    (s->rec && recorder_error(s->rec)))
 			return ON_STOP;
 		if (timer_expired(s->tick_fd)) {
 			if (!s->own_ticks)

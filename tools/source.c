@@ -52,6 +52,8 @@ int source_open(struct source **sp, const struct source_config *config)
 	*sp = NULL;
 	if (config->input)
 		return open_file(sp, config);
+	if (config->live)
+		return config->live->open(sp, config);
 	if (config->backend == BACKEND_BPF)
 		return source_bpf.open(sp, config);
 	if (config->backend == BACKEND_FTRACE)

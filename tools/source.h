@@ -23,6 +23,7 @@ typedef void (*source_sink)(void *ctx, const struct fi_record *r);
 struct source_config {
 	struct fi_settings settings;
 	enum backend backend;
+	const struct source_ops *live;	/* instead of what `backend` says, or NULL */
 	const char *input;	/* file to replay, or NULL */
 	const char *cgroup;	/* path for settings.cgroup, or NULL */
 	bool no_done;		/* as if the kernel had upstream's events only */

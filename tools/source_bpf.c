@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The BPF programs as a source. */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/membarrier.h>
+#include <search.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -18,33 +21,44 @@
 #include "hist.h"
 #include "privilege.h"
 #include "source.h"
+#include "symbols.h"
 #include "text.h"
 /* Needs the shared header before it. */
 #include "fuseiomap.skel.h"
 
 /*
- * Memory for the table of files, for all CPUs together, and the bounds on its
- * cells that follow. Each file takes up to three.
+ * Memory for the table of cells, for all CPUs together. The kernel sets it aside
+ * when the programs are loaded, so it is not more than most runs need.
  */
-#define FILES_MEMORY	(64UL << 20)
-#define FILES_MIN	192
-#define FILES_MAX	1536
-#define FILES_OTHER	192	/* cells for the "other files" of each connection */
+#define CELLS_MEMORY	(32UL << 20)
+#define CELLS_MIN	512
+#define CELLS_OTHER	384	/* for what stands in where the table is full */
 
-struct source {
+#define STACKS_MAX	16384
+
+/* A stack of the kernel's table that is in the catalog. */
+struct seen_stack {
+	__u64 key;		/* kernel: id; user: pid << 32 | id */
+	__s32 id;		/* in the catalog */
+	bool  user;
+};
+
+struct bpf_source {
+	struct source base;
 	struct fuseiomap *skel;
 	struct ring_buffer *ring;
-	source_sink sink;
-	void *ctx;
 	void *percpu;		/* one value of any per-CPU map, for all CPUs */
+	void *late;		/* one value of `lates` */
 	struct bpf_link *link[2 * MAX_EVENTS];
+	struct bpf_link *open_link;	/* the list of open operations */
+	struct symbols *symbols;
+	void *stacks;		/* tree of struct seen_stack */
+	__s32 nr_stacks;
+	__u64 stacks_lost;	/* in user space */
 	__u64 skipped_at_start;	/* see read_skipped() */
 	__u64 skipped_at_stop;
 	bool stopped;
 	int ncpus;
-	bool files;
-	bool hists;
-	bool splits;
 };
 
 static int print_nothing(enum libbpf_print_level level, const char *fmt, va_list ap)
@@ -64,7 +78,7 @@ static int no_tracepoints(const char *event)
 		    event);
 }
 
-static struct bpf_program *program(const struct source *s, const char *name, const char *suffix)
+static struct bpf_program *program(const struct bpf_source *s, const char *name, const char *suffix)
 {
 	char full[64];
 
@@ -72,60 +86,100 @@ static struct bpf_program *program(const struct source *s, const char *name, con
 	return bpf_object__find_program_by_name(s->skel->obj, full);
 }
 
-/* Leaves out programs whose event is not there, if they can be spared. */
-static int pick_programs(struct source *s, const struct kernel_types *types)
+static void leave_out(struct bpf_source *s, const struct event *e)
 {
-	s->splits = true;
+	bpf_program__set_autoload(program(s, e->prog, ""), false);
+	bpf_program__set_autoload(program(s, e->prog, "_again"), false);
+}
+
+/* Whether the kernel has all events of this need. */
+static bool events_exist(const struct kernel_types *types, enum event_need need)
+{
+	for (size_t i = 0; i < nr_events; i++)
+		if (events[i].need == need && !event_exists(types, events[i].name))
+			return false;
+	return true;
+}
+
+/* Leaves out programs that are not for this kernel, or can be spared. */
+static int pick_programs(struct bpf_source *s, const struct kernel_types *types)
+{
+	struct source_info *info = &s->base.info;
+
+	info->upstream = s->base.config.no_done || !events_exist(types, EVENT_DONE);
+	info->splits = events_exist(types, EVENT_SPLIT);
 	for (size_t i = 0; i < nr_events; i++) {
 		const struct event *e = &events[i];
+		bool there = event_exists(types, e->name);
 
-		if (event_exists(types, e->name))
+		if (e->need == (info->upstream ? EVENT_DONE : EVENT_UPSTREAM))
+			leave_out(s, e);
+		else if (there)
 			continue;
-		if (e->need == EVENT_MUST)
+		else if (e->need == EVENT_MUST || e->need == EVENT_UPSTREAM)
 			return no_tracepoints(e->name);
-		if (e->need == EVENT_SPLIT)
-			s->splits = false;
-		bpf_program__set_autoload(program(s, e->prog, ""), false);
-		bpf_program__set_autoload(program(s, e->prog, "_again"), false);
+		else
+			leave_out(s, e);
 	}
 	return 0;
 }
 
-static __u32 file_cells(int ncpus)
+static __u32 cells_for(int ncpus)
 {
-	unsigned long n = FILES_MEMORY / (sizeof(struct fi_cell) * ncpus);
+	unsigned long n = CELLS_MEMORY / (sizeof(struct fi_cell) * ncpus);
 
-	if (n < FILES_MIN)
-		return FILES_MIN;
-	return n < FILES_MAX ? n : FILES_MAX;
+	return n < CELLS_MIN ? CELLS_MIN : n;
 }
 
-static void size_maps(struct source *s, const struct source_config *config,
-		      const struct kernel_types *types)
+static void size_map(struct bpf_map *map, bool used, __u32 n)
+{
+	bpf_map__set_max_entries(map, used ? n : 1);
+}
+
+/* Settings and sizes, all of which are fixed from loading on. */
+static void size_maps(struct bpf_source *s, const struct kernel_types *types)
 {
 	struct fi_settings *set = (struct fi_settings *)&s->skel->rodata->settings;
+	struct fi_settings *config = &s->base.config.settings;
 
-	*set = config->settings;
-	set->no_preempt = kfunc_exists(types, "bpf_preempt_disable");
-	set->max_files = file_cells(s->ncpus);
-	if (set->files)
-		bpf_map__set_max_entries(s->skel->maps.files, set->max_files + FILES_OTHER);
-	if (!set->records)
+	config->no_preempt = kfunc_exists(types, "bpf_preempt_disable");
+	config->upstream = s->base.info.upstream;
+	if (!config->max_cells)
+		config->max_cells = cells_for(s->ncpus);
+	*set = *config;
+	size_map(s->skel->maps.cells, config->cells,
+		 config->max_cells + config->max_cells / 8 + CELLS_OTHER);
+	size_map(s->skel->maps.hists, config->hists, FI_HISTS);
+	size_map(s->skel->maps.servers, config->servers, FI_SERVERS);
+	size_map(s->skel->maps.lates, config->upstream, 16384);
+	size_map(s->skel->maps.stack_traces, config->kernel_stacks || config->user_stacks,
+		 STACKS_MAX);
+	if (!config->records)
 		bpf_map__set_max_entries(s->skel->maps.records, getpagesize());
 }
 
-/* Where connections beyond the table are counted must be there from the start. */
-static int add_other_cells(struct source *s)
+/* The cgroup of the filter; a path without a slash in front is in cgroup2's mount. */
+static int set_cgroup(struct bpf_source *s)
 {
-	struct fi_cell_key key = { 0 };
+	const char *name = s->base.config.cgroup;
+	struct text path = { 0 };
+	__u32 zero = 0;
+	int fd, err = 0;
 
-	memset(s->percpu, 0, sizeof(struct fi_cell) * s->ncpus);
-	for (key.kind = 0; key.kind < FI_KINDS; key.kind++)
-		for (key.op = 0; key.op < FI_OPS; key.op++)
-			if (bpf_map_update_elem(bpf_map__fd(s->skel->maps.mounts), &key,
-						s->percpu, BPF_NOEXIST))
-				return -errno;
-	return 0;
+	if (!s->base.config.settings.cgroup)
+		return 0;
+	text_printf(&path, "%s%s", name[0] == '/' ? "" : "/sys/fs/cgroup/", name);
+	fd = open(path.s, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		err = complain(FI_USAGE, "cannot open the cgroup '%s': %s", path.s,
+			       strerror(errno));
+	else if (bpf_map_update_elem(bpf_map__fd(s->skel->maps.cgroups), &zero, &fd, BPF_ANY))
+		err = complain(FI_USAGE, "'%s' is not a cgroup of version 2 (see: findmnt -t cgroup2)",
+			       path.s);
+	if (fd >= 0)
+		close(fd);
+	text_free(&path);
+	return err;
 }
 
 static int load_error(int err)
@@ -136,17 +190,126 @@ static int load_error(int err)
 	return complain(FI_FAILED, "cannot load the BPF programs: %s (-v shows why)", strerror(-err));
 }
 
+/* ---- names --------------------------------------------------------------- */
+
+static void name_file(struct bpf_source *s, __u32 dev, __u64 ino)
+{
+	struct catalog *c = s->base.config.catalog;
+	struct fi_file_key key = { .ino = ino, .dev = dev };
+	struct fi_file f;
+
+	if (c && ino && !catalog_file(c, dev, ino) &&
+	    !bpf_map_lookup_elem(bpf_map__fd(s->skel->maps.files), &key, &f))
+		catalog_add_fi_file(c, &key, &f);
+}
+
+/* Comms change, so a task that is known is looked up again. */
+static void name_task(struct bpf_source *s, __u32 tid)
+{
+	struct catalog *c = s->base.config.catalog;
+	struct fi_task t;
+
+	if (c && tid && !bpf_map_lookup_elem(bpf_map__fd(s->skel->maps.tasks), &tid, &t))
+		catalog_add_fi_task(c, tid, &t);
+}
+
+static int compare_stacks(const void *a, const void *b)
+{
+	const struct seen_stack *x = a, *y = b;
+
+	if (x->user != y->user)
+		return x->user ? 1 : -1;
+	return x->key < y->key ? -1 : x->key > y->key;
+}
+
+/* Without the frames of the tracing itself, which are innermost. */
+static const char *skip_tracing(const char *frames)
+{
+	const char *from = frames;
+
+	for (const char *line = frames; line; ) {
+		const char *next = strchr(line, '\n');
+
+		next = next ? next + 1 : NULL;
+		if (!strncmp(line, "bpf_", 4) || !strncmp(line, "__bpf_", 6) ||
+		    !strncmp(line, "__traceiter_", 12))
+			from = next ? next : "";
+		line = next;
+	}
+	return from;
+}
+
+/* Reads a stack from the kernel and gives it names. False if it is not there. */
+static bool add_stack(struct bpf_source *s, __s32 raw, __u32 pid, const struct seen_stack *seen)
+{
+	__u64 ip[FI_STACK_DEPTH] = { 0 };
+	struct text t = { 0 };
+	struct stack stack = { .id = seen->id, .user = seen->user };
+	__u32 key = raw - 1;
+	size_t n = 0;
+
+	if (bpf_map_lookup_elem(bpf_map__fd(s->skel->maps.stack_traces), &key, ip))
+		return false;
+	while (n < FI_STACK_DEPTH && ip[n])
+		n++;
+	if (seen->user)
+		symbols_user(s->symbols, &t, pid, ip, n);
+	else
+		symbols_kernel(s->symbols, &t, ip, n);
+	stack.frames = (char *)(seen->user || !t.s ? t.s : skip_tracing(t.s));
+	if (stack.frames)
+		catalog_add_stack(s->base.config.catalog, &stack);
+	text_free(&t);
+	return stack.frames;
+}
+
+/* From the kernel's id of a stack to the catalog's; 0: none. */
+static __s32 name_stack(struct bpf_source *s, __s32 raw, bool user, __u32 pid)
+{
+	struct seen_stack want = { .key = raw, .user = user }, *fresh, **found;
+
+	if (!raw || !s->base.config.catalog)
+		return 0;
+	if (user)
+		want.key |= (__u64)pid << 32;
+	found = tfind(&want, &s->stacks, compare_stacks);
+	if (found)
+		return (*found)->id;
+	want.id = s->nr_stacks + 1;
+	if (!add_stack(s, raw, pid, &want)) {
+		s->stacks_lost++;
+		return 0;
+	}
+	s->nr_stacks++;
+	fresh = xcalloc(1, sizeof(*fresh));
+	*fresh = want;
+	tsearch(fresh, &s->stacks, compare_stacks);
+	return want.id;
+}
+
 static int on_record(void *ctx, void *data, size_t size)
 {
-	struct source *s = ctx;
+	struct bpf_source *s = ctx;
+	struct source_config *config = &s->base.config;
+	struct fi_record r;
 
-	if (size >= sizeof(struct fi_record))
-		s->sink(s->ctx, data);
+	if (size < sizeof(r))
+		return 0;
+	memcpy(&r, data, sizeof(r));
+	name_file(s, r.dev, r.ino);
+	name_task(s, r.tid);
+	r.kernel_stack = name_stack(s, r.kernel_stack, false, 0);
+	r.user_stack = name_stack(s, r.user_stack, true, r.pid);
+	if (config->sink)
+		config->sink(config->ctx, &r);
 	return 0;
 }
 
-static int load(struct source *s, const struct source_config *config)
+/* ---- opening ------------------------------------------------------------- */
+
+static int load(struct bpf_source *s)
 {
+	const struct fi_settings *set = &s->base.config.settings;
 	struct kernel_types types;
 	int err = 0;
 
@@ -159,26 +322,24 @@ static int load(struct source *s, const struct source_config *config)
 	else
 		err = pick_programs(s, &types);
 	if (!err)
-		size_maps(s, config, &types);
+		size_maps(s, &types);
 	kernel_types_close(&types);
 	if (err)
 		return err;
 	err = fuseiomap__load(s->skel);
-	if (!err)
-		err = add_other_cells(s);
-	if (!err && config->settings.records) {
+	if (!err && set->records) {
 		s->ring = ring_buffer__new(bpf_map__fd(s->skel->maps.records), on_record,
 					   s, NULL);
 		err = s->ring ? 0 : -errno;
 	}
-	return err ? load_error(err) : 0;
+	return err ? load_error(err) : set_cgroup(s);
 }
 
 /*
  * Attached in this order, so that the second of two programs on an event comes
  * after the first.
  */
-static int attach(struct source *s)
+static int attach(struct bpf_source *s)
 {
 	static const char *const suffixes[] = { "", "_again" };
 
@@ -192,10 +353,11 @@ static int attach(struct source *s)
 		if (!s->link[i])
 			return -errno;
 	}
-	return 0;
+	s->open_link = bpf_program__attach(s->skel->progs.open_ops);
+	return s->open_link ? 0 : -errno;
 }
 
-static void detach(struct source *s)
+static void detach(struct bpf_source *s)
 {
 	for (size_t i = 2 * nr_events; i > 0; i--) {
 		bpf_link__destroy(s->link[i - 1]);
@@ -203,32 +365,62 @@ static void detach(struct source *s)
 	}
 }
 
-int source_open(struct source **sp, const struct source_config *config)
+static void close_bpf(struct source *base)
 {
-	struct source *s = xcalloc(1, sizeof(*s));
+	struct bpf_source *s = (struct bpf_source *)base;
+
+	detach(s);
+	bpf_link__destroy(s->open_link);
+	ring_buffer__free(s->ring);
+	fuseiomap__destroy(s->skel);
+	symbols_free(s->symbols);
+	tdestroy(s->stacks, free);
+	free(s->percpu);
+	free(s->late);
+	free(s);
+}
+
+static void fill_info(struct source_info *info, const struct fi_settings *set)
+{
+	struct utsname u;
+
+	uname(&u);
+	snprintf(info->backend, sizeof(info->backend), "bpf");
+	snprintf(info->kernel, sizeof(info->kernel), "%s", u.release);
+	snprintf(info->host, sizeof(info->host), "%s", u.nodename);
+	info->adds_up = set->cells;
+}
+
+static int open_bpf(struct source **sp, const struct source_config *config)
+{
+	const struct fi_settings *set = &config->settings;
+	struct bpf_source *s = xcalloc(1, sizeof(*s));
 	int err;
 
 	libbpf_set_print(config->verbose ? print_all : print_nothing);
-	s->sink = config->sink;
-	s->ctx = config->ctx;
-	s->files = config->settings.files;
-	s->hists = config->settings.hists;
+	s->base = (struct source){ .ops = &source_bpf, .config = *config };
+	fill_info(&s->base.info, set);
 	s->ncpus = libbpf_num_possible_cpus();
 	if (s->ncpus < 1)
 		s->ncpus = 1;
 	s->percpu = xcalloc(s->ncpus, sizeof(struct fi_cell));
-	err = load(s, config);
+	if (set->kernel_stacks || set->user_stacks)
+		s->symbols = symbols_new();
+	err = load(s);
 	if (!err) {
 		err = attach(s);
 		err = err ? load_error(err) : 0;
 	}
 	if (err) {
-		source_close(s);
+		close_bpf(&s->base);
 		return err;
 	}
-	*sp = s;
+	s->late = xcalloc(1, bpf_map__value_size(s->skel->maps.lates));
+	*sp = &s->base;
 	return 0;
 }
+
+/* ---- running ------------------------------------------------------------- */
 
 static __u64 recursion_misses(const struct bpf_program *p)
 {
@@ -242,7 +434,7 @@ static __u64 recursion_misses(const struct bpf_program *p)
 }
 
 /* How often the kernel skipped the first program of an event, since loading. */
-static __u64 read_skipped(const struct source *s)
+static __u64 read_skipped(const struct bpf_source *s)
 {
 	__u64 skipped = 0;
 
@@ -256,7 +448,7 @@ static __u64 read_skipped(const struct source *s)
  * Events that neither of the two programs was run for. Skipped programs on
  * requests show as upcalls without a split instead.
  */
-static __u64 missed(const struct source *s, __u64 repaired)
+static __u64 missed(const struct bpf_source *s, __u64 repaired)
 {
 	__u64 skipped = (s->stopped ? s->skipped_at_stop : read_skipped(s)) -
 			s->skipped_at_start;
@@ -264,9 +456,21 @@ static __u64 missed(const struct source *s, __u64 repaired)
 	return skipped > repaired ? skipped - repaired : 0;
 }
 
-int source_start(struct source *s)
+static __u64 clock_ns(clockid_t clock)
 {
+	struct timespec ts;
+
+	clock_gettime(clock, &ts);
+	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
+}
+
+static int start_bpf(struct source *base)
+{
+	struct bpf_source *s = (struct bpf_source *)base;
+
 	s->skipped_at_start = read_skipped(s);
+	base->info.start_ns = clock_ns(CLOCK_MONOTONIC);
+	base->info.start_wall_ns = clock_ns(CLOCK_REALTIME);
 	s->skel->bss->enabled = 1;
 	return 0;
 }
@@ -281,8 +485,10 @@ static void quiesce(void)
 		nanosleep(&(struct timespec){ .tv_nsec = 20000000 }, NULL);
 }
 
-void source_stop(struct source *s)
+static void stop_bpf(struct source *base)
 {
+	struct bpf_source *s = (struct bpf_source *)base;
+
 	s->skel->bss->enabled = 0;
 	quiesce();
 	s->skipped_at_stop = read_skipped(s);
@@ -291,7 +497,9 @@ void source_stop(struct source *s)
 	quiesce();
 }
 
-static int read_cells(struct source *s, const struct bpf_map *map, struct cells *to)
+/* ---- reading ------------------------------------------------------------- */
+
+static int read_cells(struct bpf_source *s, const struct bpf_map *map, struct cells *to)
 {
 	const struct fi_cell *parts = s->percpu;
 	struct fi_cell_key key, *prev = NULL;
@@ -304,16 +512,20 @@ static int read_cells(struct source *s, const struct bpf_map *map, struct cells 
 		prev = &key;
 		if (bpf_map_lookup_elem(fd, &key, s->percpu))
 			return -errno;
+		name_file(s, key.dev, key.ino);
 		c = cells_add(to);
 		c->key = key;
 		for (int i = 0; i < s->ncpus; i++)
 			cell_merge(&c->v, &parts[i]);
 	}
 	cells_sort(to);
+	for (size_t i = 0; i < to->n; i++)
+		if (!i || to->cell[i].key.tid != to->cell[i - 1].key.tid)
+			name_task(s, to->cell[i].key.tid);
 	return 0;
 }
 
-static int read_hists(struct source *s, struct snapshot *to)
+static int read_hists(struct bpf_source *s, struct snapshot *to)
 {
 	const struct fi_hist *parts = s->percpu;
 
@@ -330,7 +542,7 @@ static int read_hists(struct source *s, struct snapshot *to)
 }
 
 /* Adds up, over the CPUs, an array element that is nothing but counters. */
-static int read_counters(struct source *s, const struct bpf_map *map, __u32 index,
+static int read_counters(struct bpf_source *s, const struct bpf_map *map, __u32 index,
 			 void *to, size_t size)
 {
 	const __u64 *from = s->percpu;
@@ -345,52 +557,112 @@ static int read_counters(struct source *s, const struct bpf_map *map, __u32 inde
 	return 0;
 }
 
-/*
- * Files before mounts: what is counted in between is in the mounts then, and
- * files never show more than their mount.
- */
-int source_read(struct source *s, struct snapshot *to)
+static void put_open(struct bpf_source *s, struct snapshot *to, const struct fi_open *o)
 {
-	struct timespec ts;
+	name_file(s, o->dev, o->ino);
+	name_task(s, o->tid);
+	snapshot_add_open(to, o);
+}
+
+/* Upstream's events: what waits for its answer is not on a stack. */
+static void read_lates(struct bpf_source *s, struct snapshot *to)
+{
+	int fd = bpf_map__fd(s->skel->maps.lates);
+	struct { __u64 unique; __u32 dev, pad; } key, *prev = NULL;
+
+	while (!bpf_map_get_next_key(fd, prev, &key)) {
+		prev = &key;
+		if (!bpf_map_lookup_elem(fd, &key, s->late))
+			put_open(s, to, s->late);
+	}
+}
+
+static int read_open(struct bpf_source *s, struct snapshot *to)
+{
+	struct fi_open buf[64];
+	ssize_t n;
+	int fd = bpf_iter_create(bpf_link__fd(s->open_link));
+
+	if (fd < 0)
+		return -errno;
+	to->nr_open = 0;
+	while ((n = read(fd, buf, sizeof(buf))) > 0)
+		for (size_t i = 0; i < n / sizeof(buf[0]); i++)
+			put_open(s, to, &buf[i]);
+	n = n < 0 ? -errno : 0;
+	close(fd);
+	if (s->base.info.upstream)
+		read_lates(s, to);
+	return n;
+}
+
+static int read_servers(struct bpf_source *s, struct snapshot *to)
+{
+	int fd = bpf_map__fd(s->skel->maps.servers);
+	struct fi_server_key *prev = NULL;
+	struct server v;
+
+	to->nr_servers = 0;
+	while (!bpf_map_get_next_key(fd, prev, &v.key)) {
+		prev = &v.key;
+		if (bpf_map_lookup_elem(fd, &v.key, &v.v))
+			return -errno;
+		snapshot_add_server(to, &v);
+	}
+	return 0;
+}
+
+static int read_bpf(struct source *base, struct snapshot *to)
+{
+	struct bpf_source *s = (struct bpf_source *)base;
+	const struct fi_settings *set = &base->config.settings;
 	int err = 0;
 
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	to->time_ns = ts.tv_sec * 1000000000ULL + ts.tv_nsec;
-	if (s->files)
-		err = read_cells(s, s->skel->maps.files, &to->files);
-	if (!err)
-		err = read_cells(s, s->skel->maps.mounts, &to->mounts);
-	if (!err && s->hists)
+	to->time_ns = clock_ns(CLOCK_MONOTONIC);
+	if (set->cells)
+		err = read_cells(s, s->skel->maps.cells, &to->cells);
+	if (!err && set->hists)
 		err = read_hists(s, to);
-	for (__u32 op = 0; !err && op < FI_OPS; op++)
+	for (__u32 op = 0; !err && set->hists && op < FI_OPS; op++)
 		err = read_counters(s, s->skel->maps.shares, op, &to->shares[op],
 				    sizeof(to->shares[op]));
 	if (!err)
+		err = read_open(s, to);
+	if (!err && set->servers)
+		err = read_servers(s, to);
+	if (!err)
 		err = read_counters(s, s->skel->maps.ledgers, 0, &to->ledger,
 				    sizeof(to->ledger));
+	to->ledger.stacks_lost += s->stacks_lost;
 	to->missed = missed(s, to->ledger.repaired);
-	to->splits = s->splits;
+	to->splits = base->info.splits;
+	to->upstream = base->info.upstream;
+	snapshot_sort(to);
 	return err;
 }
 
-int source_fd(const struct source *s)
+static int fd_bpf(const struct source *base)
 {
+	const struct bpf_source *s = (const struct bpf_source *)base;
+
 	return s->ring ? ring_buffer__epoll_fd(s->ring) : -1;
 }
 
-void source_drain(struct source *s)
+static void drain_bpf(struct source *base)
 {
+	struct bpf_source *s = (struct bpf_source *)base;
+
 	if (s->ring)
 		ring_buffer__consume(s->ring);
 }
 
-void source_close(struct source *s)
-{
-	if (!s)
-		return;
-	detach(s);
-	ring_buffer__free(s->ring);
-	fuseiomap__destroy(s->skel);
-	free(s->percpu);
-	free(s);
-}
+const struct source_ops source_bpf = {
+	.name = "bpf",
+	.open = open_bpf,
+	.start = start_bpf,
+	.stop = stop_bpf,
+	.read = read_bpf,
+	.fd = fd_bpf,
+	.drain = drain_bpf,
+	.close = close_bpf,
+};

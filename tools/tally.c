@@ -83,7 +83,8 @@ static struct cell *cell_of(struct tally *t, struct fi_cell_key key)
 	grow_index(t);
 	slot = slot_of(t, &key);
 	if (!*slot) {
-		fi_give_up(&key, fi_gives_up(t->cells.n, t->settings.max_cells));
+		fi_give_up(&key, fi_gives_up(t->cells.n, t->settings.max_cells,
+					      t->settings.by));
 		slot = slot_of(t, &key);
 	}
 	if (!*slot) {

@@ -113,6 +113,26 @@ static void percentiles_of_small_values_are_exact(void **state)
 	assert_int_equal(hist_percentile(&h, 0), 1);
 }
 
+/* 0.07 * 100 is a little more than 7 in binary. */
+static void ranks_are_rounded_rightly(void **state)
+{
+	for (int n = 1; n <= 1000; n++) {
+		struct fi_hist h = { .n = n, .slot = { [1] = 0 } };
+
+		for (int pct = 1; pct <= 100; pct++) {
+			int rank = (pct * n + 99) / 100;
+
+			h.slot[1] = rank;
+			h.slot[2] = n - rank;
+			h.max = 2;
+			assert_int_equal(hist_percentile(&h, pct / 100.0), 1);
+			h.slot[1] = rank - 1;
+			h.slot[2] = n - rank + 1;
+			assert_int_equal(hist_percentile(&h, pct / 100.0), 2);
+		}
+	}
+}
+
 static void percentiles_are_bounds(void **state)
 {
 	struct fi_hist h = { 0 };
@@ -211,6 +231,7 @@ int main(void)
 		cmocka_unit_test(adding_counts),
 		cmocka_unit_test(zero_is_a_value),
 		cmocka_unit_test(percentiles_of_small_values_are_exact),
+		cmocka_unit_test(ranks_are_rounded_rightly),
 		cmocka_unit_test(percentiles_are_bounds),
 		cmocka_unit_test(merging_is_adding),
 		cmocka_unit_test(difference_undoes_merge),

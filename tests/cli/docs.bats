@@ -1,0 +1,99 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Man pages, completion and installation.
+
+bats_require_minimum_version 1.5.0
+
+F=build/fuseiomap
+
+@test "a man page for each command, and mandoc has nothing to say against it" {
+	for c in '' $($F --commands); do
+		page=build/man/fuseiomap${c:+-$c}.1
+		run -0 mandoc -Tlint -W warning "$page"
+		[ -z "$output" ] || { echo "$output"; return 1; }
+		grep -q '^\.Sh SEE ALSO' "$page"
+	done
+}
+
+@test "help, and help COMMAND" {
+	run -0 $F help
+	[[ $output == *Usage* ]]
+	for c in $($F --commands); do
+		run -0 $F help "$c"
+		help=$output
+		run -0 $F "$c" --help
+		[ "$output" = "$help" ]
+	done
+}
+
+# each_shell LINE: what bash, zsh and fish offer at the end of it goes to $bash, $zsh, $fish
+each_shell()
+{
+	bash=$(bash tests/cli/tab.bash build/completion/bash "$1")
+	mkdir -p "$BATS_TEST_TMPDIR/zsh"
+	cp build/completion/zsh "$BATS_TEST_TMPDIR/zsh/_fuseiomap"
+	zsh=$(HOME=$BATS_TEST_TMPDIR TERM=dumb timeout 60 \
+		zsh -f tests/cli/tab.zsh "$BATS_TEST_TMPDIR/zsh" "$1" "${ZSH_SECONDS:-1}")
+	fish=$(HOME=$BATS_TEST_TMPDIR fish -c 'source build/completion/fish; complete -C"$argv"' "$1")
+}
+
+# all_offer LINE WORD…: each shell offers each word
+all_offer()
+{
+	local line=$1 w
+	shift
+	each_shell "$line"
+	for w in "$@"; do
+		[[ $bash == *"$w"* ]] || { echo "bash, '$line': no $w in: $bash"; return 1; }
+		[[ $zsh == *"$w"* ]] || { echo "zsh, '$line': no $w in: $zsh"; return 1; }
+		[[ $fish == *"$w"* ]] || { echo "fish, '$line': no $w in: $fish"; return 1; }
+	done
+}
+
+@test "completion of commands" {
+	all_offer 'fuseiomap ' $($F --commands)
+	all_offer 'fuseiomap h' hist
+	[[ $bash$fish != *doctor* ]]
+}
+
+@test "completion of options: those of the command" {
+	all_offer 'fuseiomap hist --du' --duration
+	all_offer 'fuseiomap-hist --min' --min-latency
+	each_shell 'fuseiomap doctor --mou'
+	[[ $bash$fish != *--mount* && $zsh != *--mount* ]]
+}
+
+@test "completion of values, in lists too" {
+	all_offer 'fuseiomap hist --op re' read read-direct report
+	[[ $bash != *write* ]]
+	all_offer 'fuseiomap hist --op=read,un' unshare
+	all_offer 'fuseiomap hist --type unw' unwritten
+	all_offer 'fuseiomap hist --backend ' auto bpf ftrace
+	mkdir "$BATS_TEST_TMPDIR/some_directory"
+	all_offer "fuseiomap hist -o $BATS_TEST_TMPDIR/some_" some_directory
+}
+
+@test "completion behind --: that of the command to measure" {
+	all_offer 'fuseiomap hist -- basena' basename
+	each_shell 'fuseiomap hist -- ls --dura'
+	[[ $bash$fish != *--duration* && $zsh != *--duration* ]]
+}
+
+@test "install and uninstall leave nothing but what they should" {
+	dest=$BATS_TEST_TMPDIR/dest
+	run -0 make -s install DESTDIR="$dest" PREFIX=/usr
+	[ -x "$dest/usr/bin/fuseiomap" ]
+	for c in top hist trace short inflight record diff; do
+		[ "$(readlink "$dest/usr/bin/fuseiomap-$c")" = fuseiomap ]
+	done
+	[ -s "$dest/usr/share/man/man1/fuseiomap-top.1" ]
+	[ -s "$dest/usr/share/bash-completion/completions/fuseiomap-top" ]
+	[ -s "$dest/usr/share/zsh/site-functions/_fuseiomap" ]
+	[ -s "$dest/usr/share/fish/vendor_completions.d/fuseiomap.fish" ]
+	run -0 "$dest/usr/bin/fuseiomap-top" --help
+	[[ $output == *'fuseiomap top'* ]]
+	run -0 make -s uninstall DESTDIR="$dest" PREFIX=/usr
+	run -0 find "$dest" ! -type d
+	[ -z "$output" ]
+}
