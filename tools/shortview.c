@@ -76,9 +76,12 @@ static void get_cause(const void *row, int arg, struct value *v)
 
 static void get_words(const void *row, int arg, struct value *v)
 {
-	short_cause_text(v->s, sizeof(v->s), FINDING(row));
-	if (!FINDING(row)->sure && FINDING(row)->cause != SHORT_UNKNOWN)
-		strncat(v->s, " (by exclusion)", sizeof(v->s) - strlen(v->s) - 1);
+	const struct finding *f = FINDING(row);
+	char words[64];
+
+	snprintf(v->s, sizeof(v->s), "%s%s",
+		 f->sure || f->cause == SHORT_UNKNOWN ? "" : "probably ",
+		 short_cause_text(words, sizeof(words), f));
 }
 
 enum error { E_CAUSE, E_END, E_NEXT, E_IOEND, E_STATUS, E_IOEND_BEFORE };
@@ -242,7 +245,7 @@ const struct column short_columns[] = {
 	{ "missing", "MISSING", 7, 0, U_BYTES, get_number, N_MISSING,
 	  "and what was not; of a benign one, what was done again" },
 	{ "ends", "", 0, 0, U_COUNT, get_number, N_ENDS, "short ENDs that it shows as" },
-	{ "explanation", "CAUSE", -30, 0, U_TEXT, get_words, 0, "why, in words" },
+	{ "explanation", "CAUSE", -40, 0, U_TEXT, get_words, 0, "why, in words" },
 	{ "opflags", "", 0, 0, U_COUNT, get_number, N_OPFLAGS, "flags of its BEGIN as a number" },
 	{ "opflag_names", "", 0, 0, U_TEXT, get_flags, 0, "flags of its BEGIN" },
 	{ "begin_pos", "", 0, 0, U_OFFSET, get_number, N_BEGIN_POS,
@@ -326,6 +329,8 @@ static void add_begin(struct text *t, const struct finding *f)
 	text_printf(t, " %s: ", flags_text(flags, sizeof(flags), opflag_names, r->opflags));
 	if (r->read.length)
 		map_text(t, &r->read, mapflag_names);
+	else
+		text_printf(t, "mapping not seen");
 	if (r->write.length && r->write.type != FUSE_IOMAP_TYPE_PURE_OVERWRITE) {
 		text_add(t, ">", 1);
 		map_text(t, &r->write, mapflag_names);
@@ -425,7 +430,7 @@ void short_json(struct json *j, const struct columns *columns, const struct shor
 
 static __u8 type_of(const struct finding *f, const struct fuse_iomap_io *map)
 {
-	return has(&f->begin) ? fi_type(map->type) : FI_TYPE_BAD;
+	return has(&f->begin) && map->length ? fi_type(map->type) : FI_TYPE_BAD;
 }
 
 static struct signature signature_of(const struct finding *f, const struct catalog *c)
