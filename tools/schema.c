@@ -116,6 +116,9 @@ static void put_column(struct json *j, const struct column *c)
 	case U_BOOL:
 		put_type(j, "boolean", c->help);
 		break;
+	case U_REAL:
+		put_type(j, "number", c->help);
+		break;
 	default:
 		put_uint(j, c->help);
 	}
