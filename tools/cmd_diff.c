@@ -154,7 +154,7 @@ static void put_check(struct json *j, const struct rule *rule, const struct diff
 	};
 	char name[64];
 
-	json_line(j, "check");
+	json_line(j, "gate");
 	json_str(j, "rule", rule->text);
 	json_str(j, "result", words[result]);
 	if (r)
@@ -232,10 +232,7 @@ static void put_csv(FILE *f, const struct diff *d)
 
 static void put_json(struct json *j, const struct sides *s, const struct diff *d)
 {
-	json_line(j, "header");
-	json_str(j, "schema", "fuseiomap");
-	json_u64(j, "version", 1);
-	json_str(j, "command", "diff");
+	json_header(j, "diff");
 	json_put(j);
 	json_side(j, "a", &s->a);
 	json_side(j, "b", &s->b);

@@ -97,4 +97,8 @@ enum rule_result rule_check(const struct rule *rule, const struct diff_row *r);
 /* "begin.read.p99 went from 104us to 208us (+100%)" */
 void rule_reason(struct text *t, const struct diff_row *r);
 
+/* What each line of JSON and CSV has. */
+extern const struct column diff_columns[];
+extern const size_t nr_diff_columns;
+
 #endif

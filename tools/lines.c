@@ -2,6 +2,7 @@
 /* The types of lines in JSON output: what the tables of columns do not say. */
 #include <string.h>
 
+#include "diff.h"
 #include "histview.h"
 #include "names.h"
 #include "schema.h"
@@ -19,18 +20,19 @@ static const struct field bins_fields[] = {
 	{ NULL }
 };
 
+/* What only commands that measure have to say is optional. */
 static const struct field header_fields[] = {
 	{ "schema", F_STRING, "fuseiomap" },
 	{ "version", F_UINT, "of the schema" },
 	{ "command", F_STRING, "that wrote this" },
-	{ "kernel", F_STRING, "release of the kernel that was measured" },
-	{ "backend", F_STRING, "where the events came from: bpf, ftrace, trace.dat" },
+	{ "kernel", F_STRING, "release of the kernel that was measured", true },
+	{ "backend", F_STRING, "where the events came from: bpf, ftrace, trace.dat", true },
 	{ "upcalls_only", F_BOOL, "the kernel has no *_done events: ENDs and IOENDs are those "
-	  "that the server was told of" },
-	{ "clock", F_STRING, "that points in time are on" },
-	{ "start_ns", F_UINT, "when counting began" },
-	{ "start_wall_ns", F_UINT, "the same moment since 1970; 0: unknown" },
-	{ "bins", F_OBJECT, "of histograms", .members = bins_fields },
+	  "that the server was told of", true },
+	{ "clock", F_STRING, "that points in time are on", true },
+	{ "start_ns", F_UINT, "when counting began", true },
+	{ "start_wall_ns", F_UINT, "the same moment since 1970; 0: unknown", true },
+	{ "bins", F_OBJECT, "of histograms", true, bins_fields },
 	{ NULL }
 };
 
@@ -52,17 +54,22 @@ static const char *const loss_names[] = {
 };
 
 static const struct field end_fields[] = {
-	{ "complete", F_BOOL, "nothing was lost, and the ledger balances" },
-	{ "balanced", F_BOOL, "begun is done, errors, in_flight and lost" },
-	{ "duration_ns", F_UINT, "from the start to the end of counting" },
-	{ "ledger", F_MAP, "by kind of operation", false, ledger_fields, kind_name, FI_KINDS },
-	{ "bad_data", F_UINT, "answers of servers that were refused" },
+	{ "complete", F_BOOL, "nothing was lost, and the ledger balances; doctor: nothing is "
+	  "missing" },
+	{ "balanced", F_BOOL, "begun is done, errors, in_flight and lost", true },
+	{ "duration_ns", F_UINT, "from the start to the end of counting", true },
+	{ "ledger", F_MAP, "by kind of operation", true, ledger_fields, kind_name, FI_KINDS },
+	{ "bad_data", F_UINT, "answers of servers that were refused", true },
 	{ "other", F_UINT, "operations that are counted, but not under their file or task, "
-	  "since the table was full" },
-	{ "upcalls_only", F_BOOL, "as in the header" },
-	{ "records", F_UINT, "single operations handed over" },
-	{ "repaired", F_UINT, "events that only the second program saw" },
-	{ "lost", F_MAP, "by reason", WORDS(loss_names) },
+	  "since the table was full", true },
+	{ "upcalls_only", F_BOOL, "as in the header", true },
+	{ "records", F_UINT, "single operations handed over", true },
+	{ "repaired", F_UINT, "events that only the second program saw", true },
+	{ "lost", F_MAP, "by reason", true, WORDS(loss_names) },
+	{ "noise_known", F_BOOL, "diff: there are several runs of each side", true },
+	{ "numbers", F_UINT, "diff: how many were compared", true },
+	{ "beyond_noise", F_UINT, "diff: how many differ by more than the runs of a side", true },
+	{ "failed", F_BOOL, "diff: a --fail-if holds", true },
 	{ NULL }
 };
 
@@ -205,6 +212,34 @@ static size_t columns_of_inflight(struct column *to, int arg)
 	return copy(to, inflight_columns, nr_inflight_columns);
 }
 
+/* ---- diff ---------------------------------------------------------------- */
+
+static const char *const side_words[] = { "a", "b" };
+static const char *const gate_words[] = { "nothing to compare", "holds", "fails", "noise" };
+
+static const struct field run_fields[] = {
+	{ "side", F_STRING, "that it is on", WORDS(side_words) },
+	{ "file", F_STRING, "where it is from" },
+	{ "window", F_UINT, "in that file" },
+	{ "duration_ns", F_UINT, "of the window" },
+	{ "complete", F_BOOL, "nothing was lost" },
+	{ "ends_are_sample", F_BOOL, "ENDs and IOENDs are only those sent" },
+	{ NULL }
+};
+
+static const struct field gate_fields[] = {
+	{ "rule", F_STRING, "of --fail-if" },
+	{ "result", F_STRING, "noise: it fails, but by no more than the runs of a side differ",
+	  WORDS(gate_words) },
+	{ "metric", F_STRING, "that it was held against", true },
+	{ NULL }
+};
+
+static size_t columns_of_diff(struct column *to, int arg)
+{
+	return copy(to, diff_columns, nr_diff_columns);
+}
+
 /* ---- doctor -------------------------------------------------------------- */
 
 static const char *const result_words[] = { "ok", "missing", "limited", "unknown" };
@@ -243,6 +278,9 @@ const struct line_type line_types[] = {
 	{ "waiting", "inflight", "an operation that waits, oldest first",
 	  waiting_fields, columns_of_inflight },
 	{ "waiting_server", "inflight", "a server that something waits for", server_fields },
+	{ "run", "diff", "one run that is compared", run_fields },
+	{ "diff", "diff", "one number of both sides", NULL, columns_of_diff },
+	{ "gate", "diff", "one number under a --fail-if", gate_fields },
 	{ "check", "doctor", "one thing that was looked at", check_fields },
 	{ "end", NULL, "last line: what was seen, and what was not", end_fields },
 };
