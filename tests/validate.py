@@ -26,10 +26,11 @@ def check_line(text, validators):
     kind = line.get("type")
     if kind not in validators:
         raise ValueError(f"no such type of line: {kind}")
-    error = jsonschema.exceptions.best_match(validators[kind].iter_errors(line))
-    if error:
-        where = ".".join(str(p) for p in error.absolute_path)
-        raise ValueError(f"{kind}{' ' + where if where else ''}: {error.message}")
+    # Some commands have a header or an end of their own: one of them has to fit.
+    errors = [jsonschema.exceptions.best_match(v.iter_errors(line)) for v in validators[kind]]
+    if None not in errors:
+        where = ".".join(str(p) for p in errors[0].absolute_path)
+        raise ValueError(f"{kind}{' ' + where if where else ''}: {errors[0].message}")
     return kind
 
 
@@ -53,8 +54,10 @@ def main():
     with open(sys.argv[1], encoding="utf-8") as file:
         schema = json.load(file)
     jsonschema.Draft202012Validator.check_schema(schema)
-    validators = {name: jsonschema.Draft202012Validator(part)
-                  for name, part in schema["$defs"].items()}
+    validators = {}
+    for part in schema["$defs"].values():
+        kind = part["properties"]["type"]["const"]
+        validators.setdefault(kind, []).append(jsonschema.Draft202012Validator(part))
     for path in sys.argv[2:]:
         check_file(path, validators)
 

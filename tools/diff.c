@@ -585,16 +585,16 @@ void diff_json(struct json *j, const struct diff *d)
 {
 	for (size_t i = 0; i < d->n; i++) {
 		json_line(j, "diff");
-		columns_json(j, diff_columns, nr_diff_columns, &d->row[i]);
+		columns_json(j, diff_columns, ARRAY_SIZE(diff_columns), &d->row[i]);
 		json_put(j);
 	}
 }
 
 void diff_csv(struct text *t, const struct diff *d)
 {
-	columns_csv_head(t, diff_columns, nr_diff_columns);
+	columns_csv_head(t, diff_columns, ARRAY_SIZE(diff_columns));
 	for (size_t i = 0; i < d->n; i++)
-		columns_csv(t, diff_columns, nr_diff_columns, &d->row[i]);
+		columns_csv(t, diff_columns, ARRAY_SIZE(diff_columns), &d->row[i]);
 }
 
 /* ---- --fail-if ----------------------------------------------------------- */

@@ -6,6 +6,7 @@
 #include "histview.h"
 #include "names.h"
 #include "schema.h"
+#include "shortview.h"
 #include "topview.h"
 #include "trace.h"
 #include "waiting.h"
@@ -20,19 +21,18 @@ static const struct field bins_fields[] = {
 	{ NULL }
 };
 
-/* What only commands that measure have to say is optional. */
 static const struct field header_fields[] = {
 	{ "schema", F_STRING, "fuseiomap" },
 	{ "version", F_UINT, "of the schema" },
 	{ "command", F_STRING, "that wrote this" },
-	{ "kernel", F_STRING, "release of the kernel that was measured", true },
-	{ "backend", F_STRING, "where the events came from: bpf, ftrace, trace.dat", true },
+	{ "kernel", F_STRING, "release of the kernel that was measured" },
+	{ "backend", F_STRING, "where the events came from: bpf, ftrace, trace.dat" },
 	{ "upcalls_only", F_BOOL, "the kernel has no *_done events: ENDs and IOENDs are those "
-	  "that the server was told of", true },
-	{ "clock", F_STRING, "that points in time are on", true },
-	{ "start_ns", F_UINT, "when counting began", true },
-	{ "start_wall_ns", F_UINT, "the same moment since 1970; 0: unknown", true },
-	{ "bins", F_OBJECT, "of histograms", true, bins_fields },
+	  "that the server was told of" },
+	{ "clock", F_STRING, "that points in time are on" },
+	{ "start_ns", F_UINT, "when counting began" },
+	{ "start_wall_ns", F_UINT, "the same moment since 1970; 0: unknown" },
+	{ "bins", F_OBJECT, "of histograms", .members = bins_fields },
 	{ NULL }
 };
 
@@ -54,22 +54,17 @@ static const char *const loss_names[] = {
 };
 
 static const struct field end_fields[] = {
-	{ "complete", F_BOOL, "nothing was lost, and the ledger balances; doctor: nothing is "
-	  "missing" },
-	{ "balanced", F_BOOL, "begun is done, errors, in_flight and lost", true },
-	{ "duration_ns", F_UINT, "from the start to the end of counting", true },
-	{ "ledger", F_MAP, "by kind of operation", true, ledger_fields, kind_name, FI_KINDS },
-	{ "bad_data", F_UINT, "answers of servers that were refused", true },
+	{ "complete", F_BOOL, "nothing was lost, and the ledger balances" },
+	{ "balanced", F_BOOL, "begun is done, errors, in_flight and lost" },
+	{ "duration_ns", F_UINT, "from the start to the end of counting" },
+	{ "ledger", F_MAP, "by kind of operation", false, ledger_fields, kind_name, FI_KINDS },
+	{ "bad_data", F_UINT, "answers of servers that were refused" },
 	{ "other", F_UINT, "operations that are counted, but not under their file or task, "
-	  "since the table was full", true },
-	{ "upcalls_only", F_BOOL, "as in the header", true },
-	{ "records", F_UINT, "single operations handed over", true },
-	{ "repaired", F_UINT, "events that only the second program saw", true },
-	{ "lost", F_MAP, "by reason", true, WORDS(loss_names) },
-	{ "noise_known", F_BOOL, "diff: there are several runs of each side", true },
-	{ "numbers", F_UINT, "diff: how many were compared", true },
-	{ "beyond_noise", F_UINT, "diff: how many differ by more than the runs of a side", true },
-	{ "failed", F_BOOL, "diff: a --fail-if holds", true },
+	  "since the table was full" },
+	{ "upcalls_only", F_BOOL, "as in the header" },
+	{ "records", F_UINT, "single operations handed over" },
+	{ "repaired", F_UINT, "events that only the second program saw" },
+	{ "lost", F_MAP, "by reason", WORDS(loss_names) },
 	{ NULL }
 };
 
@@ -90,7 +85,7 @@ static const struct field window_fields[] = {
 	{ "from_ns", F_UINT, "when it began" },
 	{ "to_ns", F_UINT, "when it ended" },
 	{ "by", F_LIST, "what is told apart", WORDS(by_words) },
-	{ "ends_are_sample", F_BOOL, "ENDs and IOENDs are only those sent" },
+	{ "upcalls_only", F_BOOL, "ENDs and IOENDs are only those sent" },
 	{ NULL }
 };
 
@@ -162,7 +157,7 @@ static size_t columns_of_view(struct column *to, int view)
 
 /* ---- trace --------------------------------------------------------------- */
 
-static const struct field op_fields[] = {
+static const struct field stack_fields[] = {
 	{ "kernel_stack", F_LIST, "frames, innermost first", true },
 	{ "user_stack", F_LIST, "frames, innermost first", true },
 	{ NULL }
@@ -171,6 +166,23 @@ static const struct field op_fields[] = {
 static size_t columns_of_trace(struct column *to, int arg)
 {
 	return copy(to, trace_columns, nr_trace_columns);
+}
+
+/* ---- short --------------------------------------------------------------- */
+
+static size_t columns_of_finding(struct column *to, int arg)
+{
+	return copy(to, short_columns, nr_short_columns);
+}
+
+static size_t columns_of_signature(struct column *to, int arg)
+{
+	return copy(to, signature_columns, nr_signature_columns);
+}
+
+static size_t columns_of_short(struct column *to, int arg)
+{
+	return copy(to, short_count_columns, nr_short_count_columns);
 }
 
 /* ---- inflight ------------------------------------------------------------ */
@@ -214,24 +226,40 @@ static size_t columns_of_inflight(struct column *to, int arg)
 
 /* ---- diff ---------------------------------------------------------------- */
 
-static const char *const side_words[] = { "a", "b" };
-static const char *const gate_words[] = { "nothing to compare", "holds", "fails", "noise" };
-
-static const struct field run_fields[] = {
-	{ "side", F_STRING, "that it is on", WORDS(side_words) },
-	{ "file", F_STRING, "where it is from" },
-	{ "window", F_UINT, "in that file" },
-	{ "duration_ns", F_UINT, "of the window" },
-	{ "complete", F_BOOL, "nothing was lost" },
-	{ "ends_are_sample", F_BOOL, "ENDs and IOENDs are only those sent" },
+static const struct field diff_header_fields[] = {
+	{ "schema", F_STRING, "fuseiomap" },
+	{ "version", F_UINT, "of the schema" },
+	{ "command", F_STRING, "diff" },
 	{ NULL }
 };
 
-static const struct field gate_fields[] = {
-	{ "rule", F_STRING, "of --fail-if" },
-	{ "result", F_STRING, "noise: it fails, but by no more than the runs of a side differ",
-	  WORDS(gate_words) },
-	{ "metric", F_STRING, "that it was held against", true },
+static const char *const side_words[] = { "a", "b" };
+
+static const struct field run_fields[] = {
+	{ "side", F_STRING, "that the run is of", WORDS(side_words) },
+	{ "file", F_STRING, "that it comes from" },
+	{ "window", F_UINT, "of that file, from 1" },
+	{ "duration_ns", F_UINT, "of the window" },
+	{ "complete", F_BOOL, "nothing was lost" },
+	{ "upcalls_only", F_BOOL, "as in the header of what was measured" },
+	{ NULL }
+};
+
+static const char *const rule_words[] = { "holds", "fails", "noise", "nothing to compare" };
+
+static const struct field rule_fields[] = {
+	{ "rule", F_STRING, "of --fail-if, as given" },
+	{ "result", F_STRING, "noise: it would fail, were this more than noise", WORDS(rule_words) },
+	{ "metric", F_STRING, "that it was applied to", true },
+	{ NULL }
+};
+
+static const struct field diff_end_fields[] = {
+	{ "complete", F_BOOL, "nothing was lost in any run" },
+	{ "noise_known", F_BOOL, "there are two runs or more of each side" },
+	{ "numbers", F_UINT, "compared" },
+	{ "beyond_noise", F_UINT, "... that differ by more than the runs of one side" },
+	{ "failed", F_BOOL, "a rule failed" },
 	{ NULL }
 };
 
@@ -243,6 +271,19 @@ static size_t columns_of_diff(struct column *to, int arg)
 /* ---- doctor -------------------------------------------------------------- */
 
 static const char *const result_words[] = { "ok", "missing", "limited", "unknown" };
+
+static const struct field doctor_header_fields[] = {
+	{ "schema", F_STRING, "fuseiomap" },
+	{ "version", F_UINT, "of the schema" },
+	{ "command", F_STRING, "doctor" },
+	{ "kernel", F_STRING, "release of the kernel that runs" },
+	{ NULL }
+};
+
+static const struct field doctor_end_fields[] = {
+	{ "complete", F_BOOL, "nothing is missing" },
+	{ NULL }
+};
 
 static const struct field check_fields[] = {
 	{ "name", F_STRING, "what was looked at" },
@@ -259,29 +300,43 @@ const struct line_type line_types[] = {
 	{ "window", "hist", "what the lines up to the next one are of", window_fields },
 	{ "counts", "hist", "what was counted of some operations", counts_fields,
 	  columns_of_counts },
-	{ "hist", "hist", "one histogram", hist_fields, columns_of_hist, 0, true },
+	{ "hist", "hist", "one histogram", hist_fields, columns_of_hist, .percentiles = true },
 	{ "shares", "hist", "how much of what was asked for was written", shares_fields },
 	{ "interval", "top", "what the lines up to the next one are of", interval_fields },
 	{ "mount", "top", "what happened on a mount in the interval",
-	  row_fields, columns_of_view, VIEW_MOUNTS },
-	{ "file", "top", "the same of a file", row_fields, columns_of_view, VIEW_FILES },
-	{ "process", "top", "the same of a process", row_fields, columns_of_view, VIEW_PROCESSES },
-	{ "thread", "top", "the same of a thread", row_fields, columns_of_view, VIEW_THREADS },
+	  row_fields, columns_of_view, VIEW_MOUNTS, .choice = true },
+	{ "file", "top", "the same of a file",
+	  row_fields, columns_of_view, VIEW_FILES, .choice = true },
+	{ "process", "top", "the same of a process",
+	  row_fields, columns_of_view, VIEW_PROCESSES, .choice = true },
+	{ "thread", "top", "the same of a thread",
+	  row_fields, columns_of_view, VIEW_THREADS, .choice = true },
 	{ "server", "top", "what a thread of a server did in the interval",
-	  row_fields, columns_of_view, VIEW_SERVERS },
+	  row_fields, columns_of_view, VIEW_SERVERS, .choice = true },
 	{ "operation", "top", "what happened of an operation in the interval",
-	  row_fields, columns_of_view, VIEW_OPS },
-	{ "type", "top", "the same of a type of mapping", row_fields, columns_of_view, VIEW_TYPES },
-	{ "op", "trace", "a finished operation", op_fields, columns_of_trace },
+	  row_fields, columns_of_view, VIEW_OPS, .choice = true },
+	{ "type", "top", "the same of a type of mapping",
+	  row_fields, columns_of_view, VIEW_TYPES, .choice = true },
+	{ "op", "trace", "a finished operation", stack_fields, columns_of_trace, .choice = true },
+	{ "finding", "short", "one short write",
+	  stack_fields, columns_of_finding, .choice = true },
+	{ "signature", "short", "findings that look alike; stacks are those of the first",
+	  stack_fields, columns_of_signature },
+	{ "short", "short", "how many of how many", NULL, columns_of_short },
 	{ "look", "inflight", "a look at what waits; the lines up to the next one are of it",
 	  look_fields },
 	{ "waiting", "inflight", "an operation that waits, oldest first",
 	  waiting_fields, columns_of_inflight },
 	{ "waiting_server", "inflight", "a server that something waits for", server_fields },
-	{ "run", "diff", "one run that is compared", run_fields },
-	{ "diff", "diff", "one number of both sides", NULL, columns_of_diff },
-	{ "gate", "diff", "one number under a --fail-if", gate_fields },
+	{ "header", "diff", "first line of diff", diff_header_fields, .def = "header_of_diff" },
+	{ "run", "diff", "a run that is compared", run_fields },
+	{ "diff", "diff", "one number on both sides", NULL, columns_of_diff },
+	{ "rule", "diff", "what became of a rule", rule_fields },
+	{ "end", "diff", "last line of diff", diff_end_fields, .def = "end_of_diff" },
+	{ "header", "doctor", "first line of doctor", doctor_header_fields,
+	  .def = "header_of_doctor" },
 	{ "check", "doctor", "one thing that was looked at", check_fields },
+	{ "end", "doctor", "last line of doctor", doctor_end_fields, .def = "end_of_doctor" },
 	{ "end", NULL, "last line: what was seen, and what was not", end_fields },
 };
 

@@ -93,7 +93,7 @@ static void it_is_json_without_repetition(void **state)
 
 static void only_what_is_asked_for(void **state)
 {
-	const char *const two[] = { "header", "end" }, *const bad[] = { "end", "nonsense" };
+	const char *const two[] = { "window", "shares" }, *const bad[] = { "end", "nonsense" };
 	struct text t = { 0 };
 	json_t *json = load(two, 2);
 
