@@ -285,19 +285,17 @@ static void title(struct frame *f, const struct top_input *in, const struct top_
 }
 
 /* What happens in all, per second. */
-static void totals(struct frame *f, const struct interval *iv, int width)
+static void totals(struct frame *f, const struct top_state *st, int width)
 {
 	static const enum look looks[FI_KINDS] = { LOOK_BEGIN, LOOK_END, LOOK_IOEND };
 	static const char *const names[FI_KINDS] = { "begin", "end", "ioend" };
-	static const struct snapshot none;
 	struct line *l = frame_line(f, LOOK_PLAIN);
-	struct rows rows = { 0 };
-	double s = interval_s(iv);
+	const struct row *all = st->total.n ? &st->total.row[0] : NULL;
+	double s = interval_s(st->shown.iv);
 	char a[FMT_LEN], b[FMT_LEN], c[FMT_LEN];
 
-	rows_make(&rows, 0, NULL, &iv->d, &none, false);
 	for (int k = 0; k < FI_KINDS; k++) {
-		const struct fi_cell *v = rows.n ? &rows.row[0].kind[k] : NULL;
+		const struct fi_cell *v = all ? &all->kind[k] : NULL;
 		const struct fi_hist *h = v ? &v->lat : NULL;
 
 		line_add(l, looks[k], "%s%s", k ? "  " : "", names[k]);
@@ -314,8 +312,7 @@ static void totals(struct frame *f, const struct interval *iv, int width)
 			line_add(l, LOOK_PLAIN, " max %s", fmt_ns(c, sizeof(c), h->max));
 	}
 	line_add(l, LOOK_PLAIN, "  %s/s",
-		 fmt_bytes(a, sizeof(a), rows.n ? rows.row[0].kind[FI_END].written / s : 0));
-	rows_free(&rows);
+		 fmt_bytes(a, sizeof(a), all ? all->kind[FI_END].written / s : 0));
 }
 
 /* What was seen since the start. */
@@ -560,6 +557,7 @@ const struct interval *top_shown(const struct top_input *in, struct top_state *s
 
 static void make_table(struct top_state *st)
 {
+	static const struct snapshot none;
 	struct level *l = top_level(st);
 	struct filter filter = { 0 };
 	char why[100], name[256];
@@ -571,6 +569,7 @@ static void make_table(struct top_state *st)
 	}
 	table_make(&st->table, l->view, &l->match, &st->shown, &filter, &st->order[l->view],
 		   interval_s(st->shown.iv));
+	rows_make(&st->total, 0, NULL, &st->shown.iv->d, &none, false);
 	if (!st->name_width[l->view])
 		st->name_width[l->view] = strlen(views[l->view].head);
 	for (size_t i = 0; i < st->table.n && i < 200; i++) {
@@ -653,24 +652,23 @@ static void table_lines(struct frame *f, struct top_state *st, const struct layo
 /* ---- the frame ----------------------------------------------------------- */
 
 #define DETAIL_LEAST	9
-#define DETAIL_MOST	24
+#define DETAIL_MOST	36
 #define ROWS_LEAST	3
 
-/* How many lines the detail pane gets of `room`. */
+/* How many lines the detail pane gets of `room`, which has no head of the table. */
 static int detail_height(const struct top_state *st, int room)
 {
-	int rows = (int)st->table.n < room / 2 ? (int)st->table.n : room / 2, height;
+	int rows = (int)st->table.n < room / 2 ? (int)st->table.n : room / 2;
 
 	if (st->detail == CHOICE_HIDDEN || !st->table.n ||
-	    (st->detail == CHOICE_AUTO && room < 2 * DETAIL_LEAST))
+	    (st->detail == CHOICE_AUTO && room < DETAIL_LEAST + 2 * ROWS_LEAST))
 		return 0;
-	if (rows < ROWS_LEAST)
-		rows = ROWS_LEAST;
-	height = room - rows - 1;
-	if (height > DETAIL_MOST)
-		height = DETAIL_MOST;
+	if (rows > room - DETAIL_LEAST - 1)
+		rows = room - DETAIL_LEAST - 1;
 	/* On a small screen what was asked for goes before the other rows. */
-	return height < DETAIL_LEAST ? room - 1 : height;
+	if (rows < ROWS_LEAST)
+		rows = room - DETAIL_LEAST - 1 < ROWS_LEAST ? 1 : ROWS_LEAST;
+	return room - rows - 1 < DETAIL_MOST ? room - rows - 1 : DETAIL_MOST;
 }
 
 static void body(struct frame *f, const struct top_input *in, struct top_state *st,
@@ -716,7 +714,7 @@ void frame_make(struct frame *f, const struct top_input *in, struct top_state *s
 	find(st);
 	title(f, in, st, iv);
 	if (height >= 12)
-		totals(f, iv, width);
+		totals(f, st, width);
 	if (height >= 20)
 		since_start(f, iv);
 	warnings(f, iv);

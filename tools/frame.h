@@ -122,7 +122,8 @@ struct top_state {
 	/* Of the last frame. */
 	bool stale;			/* the table has to be made anew */
 	struct table table;
-	struct table_input shown;	/* what its rows look at */
+	struct rows total;		/* one row, the sum of the interval */
+	struct table_input shown;	/* what the rows look at */
 	struct interval past;		/* the interval that is shown, if not the newest */
 	int page;			/* rows that fit */
 };

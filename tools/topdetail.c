@@ -95,27 +95,78 @@ static void types_line(struct frame *f, const struct fi_cell *kind, int width)
 	put_shares(frame_line(f, LOOK_PLAIN), "types", shares, FI_TYPES, width);
 }
 
-/* By type, of all mounts: lengths are not kept by file. */
-static void lengths_line(struct frame *f, const struct interval *iv)
+/* ---- lengths of mappings ------------------------------------------------- */
+
+static const struct fi_hist *lengths_of(const struct interval *iv, int type)
 {
-	struct line *l = frame_line(f, LOOK_PLAIN);
-	char a[FMT_LEN], b[FMT_LEN], c[FMT_LEN];
-	bool any = false;
+	const struct fi_hist *h = iv->d.hists ? &iv->d.hists[FI_H_MAPLEN(type)] : NULL;
 
-	line_add(l, LOOK_DIM, " lengths ");
-	for (int t = 0; iv->d.hists && t < FI_TYPES; t++) {
-		const struct fi_hist *h = &iv->d.hists[FI_H_MAPLEN(t)];
+	return h && h->n ? h : NULL;
+}
 
-		if (!h->n)
-			continue;
-		line_add(l, LOOK_TITLE, "%s%s", any ? "  " : "", type_name[t]);
-		line_add(l, LOOK_PLAIN, " %s p50 %s max %s", fmt_bytes(a, sizeof(a), hist_min(h)),
-			 fmt_bytes(b, sizeof(b), hist_percentile(h, 0.5)),
-			 fmt_bytes(c, sizeof(c), h->max));
-		any = true;
+/* A doubling of the length is one character. */
+static void put_spark(struct line *l, const struct fi_hist *h, int first, int last)
+{
+	static const char *const step[] = { "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█" };
+	__u64 n[64] = { 0 }, most = 0;
+	int col = text_width(l->text.s);
+
+	for (int i = 0; i < (int)FI_BINS; i++) {
+		int at = fi_log2(fi_bin_lo(i));
+
+		n[at] += h->slot[i];
+		most = n[at] > most ? n[at] : most;
 	}
-	line_add(l, LOOK_DIM, "%s", any ? "  (all mappings of this interval)" :
-		 "no mapping in this interval");
+	for (int i = first; i <= last; i++) {
+		int high = n[i] * 7 / most;
+
+		text_add(&l->text, n[i] ? step[high] : " ", n[i] ? strlen(step[high]) : 1);
+	}
+	line_span(l, col, last - first + 1, LOOK_BEGIN);
+}
+
+/* By type, of all mounts: lengths are not kept by row. */
+static void lengths_lines(struct frame *f, const struct interval *iv, int room)
+{
+	char a[FMT_LEN], b[FMT_LEN], c[FMT_LEN];
+	int first = 63, last = 0, types = 0;
+	struct line *l;
+
+	for (int t = 0; t < FI_TYPES; t++) {
+		const struct fi_hist *h = lengths_of(iv, t);
+		int lo = h ? fi_log2(hist_min(h)) : 63, hi = h ? fi_log2(h->max) : 0;
+
+		types += h != NULL;
+		first = lo < first ? lo : first;
+		last = hi > last ? hi : last;
+	}
+	if (!types || room < 2)
+		return;
+	line_add(frame_line(f, LOOK_PLAIN), LOOK_DIM,
+		 " lengths of the mappings of all mounts in this interval");
+	for (int t = 0; t < FI_TYPES && --room > 0; t++) {
+		const struct fi_hist *h = lengths_of(iv, t);
+
+		if (!h) {
+			room++;
+			continue;
+		}
+		l = frame_line(f, LOOK_PLAIN);
+		line_add(l, LOOK_PLAIN, " %-10s ", type_name[t]);
+		put_spark(l, h, first, last);
+		line_add(l, LOOK_PLAIN, "  %s .. %s  p50 %s", fmt_bytes(a, sizeof(a), hist_min(h)),
+			 fmt_bytes(b, sizeof(b), h->max),
+			 fmt_bytes(c, sizeof(c), hist_percentile(h, 0.5)));
+	}
+}
+
+static int lengths_height(const struct interval *iv)
+{
+	int lines = 1;
+
+	for (int t = 0; t < FI_TYPES; t++)
+		lines += lengths_of(iv, t) != NULL;
+	return lines > 1 ? lines : 0;
 }
 
 /* ---- the past ------------------------------------------------------------ */
@@ -182,7 +233,7 @@ static void axis_make(struct axis *a, const struct fi_cell *kind, int lines)
 			first = i < first ? i : first;
 			last = i > last ? i : last;
 		}
-	a->join = FI_SUB / 4;
+	a->join = 1;
 	if (last < 0) {
 		a->first = 0;
 		a->last = -1;
@@ -405,6 +456,9 @@ static void sum_all(struct fi_cell total[FI_KINDS], const struct heat *h, __u64 
 	}
 }
 
+/* From so many lines on there is room for the lengths of mappings. */
+#define DETAIL_LINES	14
+
 void detail_make(struct frame *f, const struct top_input *in, struct top_state *st,
 		 const struct top_row *row, int width, int height)
 {
@@ -415,7 +469,7 @@ void detail_make(struct frame *f, const struct top_input *in, struct top_state *
 	int bars = width >= 60 ? FI_KINDS : 1;
 	int bar = width >= 180 ? 28 : width >= 110 ? 20 : width >= 60 ? 14 : width / 2;
 	int room = width - LABEL - bars * (bar + 1), start = f->n;
-	int share = width >= 100 ? 40 : width / 3;
+	int share = width >= 100 ? 40 : width / 3, lengths;
 	struct map map = { .last = last, .kind = st->heat_kind };
 	struct axis axis;
 
@@ -431,14 +485,16 @@ void detail_make(struct frame *f, const struct top_input *in, struct top_state *
 		     history_to_ns(in->history, last) - history_from_ns(in->history, oldest));
 	wait_line(f, total, share);
 	types_line(f, total, share);
-	if (height >= 14)
-		lengths_line(f, row->in->iv);
+	lengths = lengths_height(row->in->iv);
+	if (height - lengths < DETAIL_LINES)
+		lengths = 0;
 	latency_head(f, total, bar, bars, &map);
-	axis_make(&axis, total, height - ((int)f->n - start) - 1);
+	axis_make(&axis, total, height - lengths - ((int)f->n - start) - 1);
 	map_most(&map, &st->heat, &axis);
 	latency_lines(f, total, &axis, bar, bars, &st->heat, &map);
 	if (map.columns && axis.last >= axis.first)
 		time_line(f, in, &map, LABEL + bars * (bar + 1));
 	else if (axis.last < axis.first)
 		line_add(frame_line(f, LOOK_DIM), LOOK_DIM, " no upcall with a known latency");
+	lengths_lines(f, row->in->iv, height - ((int)f->n - start));
 }

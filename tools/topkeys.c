@@ -28,6 +28,7 @@ void top_state_init(struct top_state *st, int view)
 void top_state_free(struct top_state *st)
 {
 	table_free(&st->table);
+	rows_free(&st->total);
 	interval_free(&st->past);
 	free(st->heat.sum);
 	st->heat.sum = NULL;
