@@ -59,7 +59,7 @@ same()
 	same hist
 	same hist -j
 	same hist --csv
-	same hist -j --by file,type --phase
+	same hist -j --by file,type,phase
 	same hist --op write,append,zero --min-latency 1us
 }
 
