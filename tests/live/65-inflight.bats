@@ -67,6 +67,7 @@ how_many() { jq -s 'map(select(.type == "waiting")) | length' "$LOOK"; }
 	look
 	[ "$status" = 0 ]
 	cat "$LOOK"
+	[ "$(jq -r 'select(.type == "header") | .backend' "$LOOK")" = bpf ]
 	[ "$(how_many)" = 1 ]
 	[ "$(waits '"\(.kind) \(.op) \(.waits) \(.pos) \(.count) \(.flags)"')" = \
 		"begin append-direct server 12288 4096 write|direct" ]
@@ -175,14 +176,21 @@ how_many() { jq -s 'map(select(.type == "waiting")) | length' "$LOOK"; }
 }
 
 @test "writeback of a file that nobody has open any more" {
-	fs_start --hang-begin=2
-	dd if=/dev/zero of="$MNT/f" bs=4k count=1 status=none
-	sync "$MNT/f" 3>&- &
+	fs_start
+	mkdir "$MNT/dir"
+	dd if=/dev/zero of="$MNT/dir/f" bs=4k count=1 status=none
+	pkill -STOP -x iomapfs
+	sync 3>&- &
 	writer=$!
-	wait_until hangs
-	look
-	[ "$(waits '"\(.kind) \(.op) \(.count)"')" = "begin writeback 4096" ]
-	release
+	waits_for_writeback() { look; [ "$(how_many)" = 1 ]; }
+	wait_until waits_for_writeback
+	cat "$LOOK"
+	[ "$(waits '"\(.kind) \(.op) \(.waits) \(.pos) \(.count)"')" = "begin writeback queued 0 4096" ]
+	[[ $(waits .comm) == kworker* ]]
+	[ "$(waits .file)" = "$MNT/dir/f" ]
+	[ "$(waits .forced)" = true ]
+	pkill -CONT -x iomapfs
+	wait $writer
 }
 
 @test "--older-than: status 6 when something is, 0 when not" {
