@@ -441,8 +441,9 @@ static bool timer_expired(int fd)
 
 static void flush_output(struct session *s)
 {
-	if (fflush(s->out) && !s->write_error)
-		s->write_error = errno;
+	if (fflush(s->out) && !s->json.error)
+		s->json.error = errno;
+	s->write_error = s->json.error;
 }
 
 static enum happening live_wait(struct session *s)
@@ -583,9 +584,7 @@ int session_read(struct session *s, struct snapshot *to, enum happening what)
 
 void session_put_text(struct session *s)
 {
-	if (s->json.text.len)
-		fwrite(s->json.text.s, 1, s->json.text.len, s->out);
-	text_clear(&s->json.text);
+	json_flush_text(&s->json);
 }
 
 /* ---- the end ------------------------------------------------------------- */
@@ -634,6 +633,8 @@ int session_close(struct session *s, const struct snapshot *last)
 		if (!s->o->json)
 			ledger_text(stderr, last);
 	}
+	if (s->write_error)
+		forget_errors(s->out);
 	close_all(s);
 	if (!err)
 		err = s->child_status;
