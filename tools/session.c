@@ -310,14 +310,15 @@ static int live_open(struct session *s, struct source_config *config)
 
 static int open_all(struct session *s, struct source_config *config)
 {
-	int err = output_open(s);
+	int err = fds_open(s);
 
-	if (!err)
-		err = fds_open(s);
 	if (!err)
 		err = child_open(s);
 	if (!err)
 		err = s->o->input ? replay_open(s, config) : live_open(s, config);
+	/* Not before it is known that there will be something to write. */
+	if (!err)
+		err = output_open(s);
 	if (!err)
 		err = source_start(s->src);
 	if (!err && s->o->save)
