@@ -248,6 +248,7 @@ static void set_filters(struct fi_settings *set, const struct opts *o)
 	set->errors = o->errors;
 	set->shorts = o->shorts;
 	set->cgroup = !!o->cgroup;
+	set->max_cells = o->max_cells;
 	if (o->comm)
 		strncpy(set->comm, o->comm, sizeof(set->comm) - 1);
 }
