@@ -398,6 +398,7 @@ static int open_bpf(struct source **sp, const struct source_config *config)
 {
 	const struct fi_settings *set = &config->settings;
 	struct bpf_source *s = xcalloc(1, sizeof(*s));
+	struct text none = { 0 };
 	int err;
 
 	libbpf_set_print(config->verbose ? print_all : print_nothing);
@@ -409,6 +410,9 @@ static int open_bpf(struct source **sp, const struct source_config *config)
 	s->percpu = xcalloc(s->ncpus, sizeof(struct fi_cell));
 	if (set->kernel_stacks || set->user_stacks)
 		s->symbols = symbols_new();
+	/* The kernel's now: while they are read, a process could end whose we want. */
+	if (set->kernel_stacks)
+		symbols_kernel(s->symbols, &none, NULL, 0);
 	err = load(s);
 	if (!err) {
 		err = attach(s);
