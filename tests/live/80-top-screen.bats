@@ -127,10 +127,9 @@ sum()
 			$LOAD --direct --file=two-$view $MNT write 25 8192" 2>/dev/null
 		type=$(jq -rs 'map(select(.interval and .type != "interval"))[0].type' "$out.$view")
 		[ "$(jq -s 'map(select(.type == "interval")) | length' "$out.$view")" -ge 3 ]
-		total=$(jq -r 'select(.type == "end") | .begin.begun // .begun.begin // empty' "$out.$view")
+		total=$(jq 'select(.type == "end").ledger.begin | .done + .errors' "$out.$view")
 		[ "$(sum "$out.$view" "$type" ends)" -ge 65 ]
-		echo "$view: $type, $(sum "$out.$view" "$type" begins) begins, ledger: ${total:-?}"
-		[ -z "$total" ] || [ "$(sum "$out.$view" "$type" begins)" -eq "$total" ]
+		[ "$(sum "$out.$view" "$type" begins)" -eq "$total" ]
 	done
 	[ "$(sum "$out.files" file ends "$MNT/one")" -eq 40 ]
 	[ "$(sum "$out.files" file ends "$MNT/two-files")" -eq 25 ]
