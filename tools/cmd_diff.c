@@ -9,6 +9,7 @@
 #include "commands.h"
 #include "diff.h"
 #include "error.h"
+#include "version.h"
 
 struct sides {
 	struct results a, b;
@@ -93,7 +94,7 @@ static void json_side(struct json *j, const char *side, const struct results *ru
 		json_u64(j, "window", r->window);
 		json_u64(j, "duration_ns", r->duration_ns);
 		json_bool(j, "complete", r->complete);
-		json_bool(j, "ends_are_sample", r->upstream);
+		json_bool(j, "upcalls_only", r->upstream);
 		json_put(j);
 	}
 }
@@ -145,7 +146,7 @@ static int gate_parse(struct gate *g, const struct opts *o, const struct diff *d
 	return err;
 }
 
-static void put_check(struct json *j, const struct rule *rule, const struct diff_row *r,
+static void put_rule(struct json *j, const struct rule *rule, const struct diff_row *r,
 		      enum rule_result result)
 {
 	static const char *const words[] = {
@@ -154,7 +155,7 @@ static void put_check(struct json *j, const struct rule *rule, const struct diff
 	};
 	char name[64];
 
-	json_line(j, "check");
+	json_line(j, "rule");
 	json_str(j, "rule", rule->text);
 	json_str(j, "result", words[result]);
 	if (r)
@@ -193,7 +194,7 @@ static void gate_check(struct gate *g, const struct diff *d, struct json *j)
 			meant++;
 			check_row(g, &g->rule[i], &d->row[k], result);
 			if (j)
-				put_check(j, &g->rule[i], &d->row[k], result);
+				put_rule(j, &g->rule[i], &d->row[k], result);
 		}
 		if (meant)
 			continue;
@@ -202,7 +203,7 @@ static void gate_check(struct gate *g, const struct diff *d, struct json *j)
 			 g->rule[i].text);
 		g->failed = true;
 		if (j)
-			put_check(j, &g->rule[i], NULL, RULE_NOT_MEANT);
+			put_rule(j, &g->rule[i], NULL, RULE_NOT_MEANT);
 	}
 }
 
@@ -232,10 +233,7 @@ static void put_csv(FILE *f, const struct diff *d)
 
 static void put_json(struct json *j, const struct sides *s, const struct diff *d)
 {
-	json_line(j, "header");
-	json_str(j, "schema", "fuseiomap");
-	json_u64(j, "version", 1);
-	json_str(j, "command", "diff");
+	json_header(j, "diff");
 	json_put(j);
 	json_side(j, "a", &s->a);
 	json_side(j, "b", &s->b);

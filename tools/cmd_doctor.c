@@ -336,8 +336,13 @@ static int run(const struct opts *o)
 	int code = FI_OK;
 
 	uname(&u);
-	if (!o->json)
+	if (o->json) {
+		json_header(&json, "doctor");
+		json_str(&json, "kernel", u.release);
+		json_put(&json);
+	} else {
 		printf("Linux %s, %s\n", u.release, u.machine);
+	}
 	kernel_types_open(&d.types);
 	d.catalog = catalog_new();
 	mounts_read(d.catalog);
@@ -353,6 +358,11 @@ static int run(const struct opts *o)
 		d.broken = true;
 		if (!code)
 			code = checks[i].code;
+	}
+	if (o->json) {
+		json_line(&json, "end");
+		json_bool(&json, "complete", !d.broken);
+		json_put(&json);
 	}
 	kernel_types_close(&d.types);
 	catalog_free(d.catalog);

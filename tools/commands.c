@@ -7,6 +7,7 @@ const struct command *const commands[] = {
 	&cmd_top,
 	&cmd_hist,
 	&cmd_trace,
+	&cmd_short,
 	&cmd_inflight,
 	&cmd_record,
 	&cmd_diff,

@@ -7,6 +7,7 @@
 extern const struct command cmd_top;
 extern const struct command cmd_hist;
 extern const struct command cmd_trace;
+extern const struct command cmd_short;
 extern const struct command cmd_inflight;
 extern const struct command cmd_record;
 extern const struct command cmd_diff;

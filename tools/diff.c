@@ -533,7 +533,7 @@ static const struct column text_columns[] = {
 	{ "verdict", "VERDICT", -8, 0, U_TEXT, get_word, 1, "" },
 };
 
-static const struct column data_columns[] = {
+const struct column diff_columns[] = {
 	{ "kind", "", 0, 0, U_TEXT, get_kind, 0, "begin, end, ioend; total: the whole run" },
 	{ "op", "", 0, 0, U_TEXT, get_op, 0, "operation" },
 	{ "metric", "", 0, 0, U_TEXT, get_metric, 0, "what is compared" },
@@ -557,6 +557,8 @@ static const struct column data_columns[] = {
 	{ "verdict", "", 0, 0, U_TEXT, get_word, 0,
 	  "same, noise (differs, but not more than the runs), unknown (too few runs), only A, only B; else slower, faster, worse, better, more, less" },
 };
+
+const size_t nr_diff_columns = ARRAY_SIZE(diff_columns);
 
 static bool is_bad(const struct diff_row *r)
 {
@@ -583,16 +585,16 @@ void diff_json(struct json *j, const struct diff *d)
 {
 	for (size_t i = 0; i < d->n; i++) {
 		json_line(j, "diff");
-		columns_json(j, data_columns, ARRAY_SIZE(data_columns), &d->row[i]);
+		columns_json(j, diff_columns, ARRAY_SIZE(diff_columns), &d->row[i]);
 		json_put(j);
 	}
 }
 
 void diff_csv(struct text *t, const struct diff *d)
 {
-	columns_csv_head(t, data_columns, ARRAY_SIZE(data_columns));
+	columns_csv_head(t, diff_columns, ARRAY_SIZE(diff_columns));
 	for (size_t i = 0; i < d->n; i++)
-		columns_csv(t, data_columns, ARRAY_SIZE(data_columns), &d->row[i]);
+		columns_csv(t, diff_columns, ARRAY_SIZE(diff_columns), &d->row[i]);
 }
 
 /* ---- --fail-if ----------------------------------------------------------- */

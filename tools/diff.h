@@ -68,6 +68,9 @@ const char *diff_word(const struct diff_row *r);
 /* "begin.read-direct.p99"; returns buf. */
 char *diff_name(char *buf, size_t size, const struct diff_row *r);
 
+extern const struct column diff_columns[];	/* of JSON and CSV */
+extern const size_t nr_diff_columns;
+
 void diff_text(struct text *t, const struct diff *d);
 void diff_json(struct json *j, const struct diff *d);	/* writes its lines */
 void diff_csv(struct text *t, const struct diff *d);

@@ -842,7 +842,7 @@ static void json_window(struct json *j, const struct histview *v, const struct w
 		json_str(j, NULL, "phase");
 	json_close(j, ']');
 	/* ENDs and IOENDs are those that were sent, no more. */
-	json_bool(j, "ends_are_sample", w->now->upstream);
+	json_bool(j, "upcalls_only", w->now->upstream);
 	json_put(j);
 }
 

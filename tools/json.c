@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "json.h"
+#include "version.h"
 
 static bool is_plain(unsigned char c)
 {
@@ -103,4 +104,12 @@ void json_put(struct json *j)
 	json_close(j, '}');
 	text_add(&j->text, "\n", 1);
 	fwrite(j->text.s, 1, j->text.len, j->out);
+}
+
+void json_header(struct json *j, const char *command)
+{
+	json_line(j, "header");
+	json_str(j, "schema", "fuseiomap");
+	json_u64(j, "version", FUSEIOMAP_SCHEMA);
+	json_str(j, "command", command);
 }

@@ -28,4 +28,7 @@ void json_close(struct json *j, char bracket);			/* '}' or ']' */
 void json_line(struct json *j, const char *type);
 void json_put(struct json *j);
 
+/* Starts the first line of all output: schema, its version, the command. */
+void json_header(struct json *j, const char *command);
+
 #endif

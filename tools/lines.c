@@ -2,9 +2,11 @@
 /* The types of lines in JSON output: what the tables of columns do not say. */
 #include <string.h>
 
+#include "diff.h"
 #include "histview.h"
 #include "names.h"
 #include "schema.h"
+#include "shortview.h"
 #include "topview.h"
 #include "trace.h"
 #include "waiting.h"
@@ -83,7 +85,7 @@ static const struct field window_fields[] = {
 	{ "from_ns", F_UINT, "when it began" },
 	{ "to_ns", F_UINT, "when it ended" },
 	{ "by", F_LIST, "what is told apart", WORDS(by_words) },
-	{ "ends_are_sample", F_BOOL, "ENDs and IOENDs are only those sent" },
+	{ "upcalls_only", F_BOOL, "ENDs and IOENDs are only those sent" },
 	{ NULL }
 };
 
@@ -155,7 +157,7 @@ static size_t columns_of_view(struct column *to, int view)
 
 /* ---- trace --------------------------------------------------------------- */
 
-static const struct field op_fields[] = {
+static const struct field stack_fields[] = {
 	{ "kernel_stack", F_LIST, "frames, innermost first", true },
 	{ "user_stack", F_LIST, "frames, innermost first", true },
 	{ NULL }
@@ -164,6 +166,23 @@ static const struct field op_fields[] = {
 static size_t columns_of_trace(struct column *to, int arg)
 {
 	return copy(to, trace_columns, nr_trace_columns);
+}
+
+/* ---- short --------------------------------------------------------------- */
+
+static size_t columns_of_finding(struct column *to, int arg)
+{
+	return copy(to, short_columns, nr_short_columns);
+}
+
+static size_t columns_of_signature(struct column *to, int arg)
+{
+	return copy(to, signature_columns, nr_signature_columns);
+}
+
+static size_t columns_of_short(struct column *to, int arg)
+{
+	return copy(to, short_count_columns, nr_short_count_columns);
 }
 
 /* ---- inflight ------------------------------------------------------------ */
@@ -205,9 +224,66 @@ static size_t columns_of_inflight(struct column *to, int arg)
 	return copy(to, inflight_columns, nr_inflight_columns);
 }
 
+/* ---- diff ---------------------------------------------------------------- */
+
+static const struct field diff_header_fields[] = {
+	{ "schema", F_STRING, "fuseiomap" },
+	{ "version", F_UINT, "of the schema" },
+	{ "command", F_STRING, "diff" },
+	{ NULL }
+};
+
+static const char *const side_words[] = { "a", "b" };
+
+static const struct field run_fields[] = {
+	{ "side", F_STRING, "that the run is of", WORDS(side_words) },
+	{ "file", F_STRING, "that it comes from" },
+	{ "window", F_UINT, "of that file, from 1" },
+	{ "duration_ns", F_UINT, "of the window" },
+	{ "complete", F_BOOL, "nothing was lost" },
+	{ "upcalls_only", F_BOOL, "as in the header of what was measured" },
+	{ NULL }
+};
+
+static const char *const rule_words[] = { "holds", "fails", "noise", "nothing to compare" };
+
+static const struct field rule_fields[] = {
+	{ "rule", F_STRING, "of --fail-if, as given" },
+	{ "result", F_STRING, "noise: it would fail, were this more than noise", WORDS(rule_words) },
+	{ "metric", F_STRING, "that it was applied to", true },
+	{ NULL }
+};
+
+static const struct field diff_end_fields[] = {
+	{ "complete", F_BOOL, "nothing was lost in any run" },
+	{ "noise_known", F_BOOL, "there are two runs or more of each side" },
+	{ "numbers", F_UINT, "compared" },
+	{ "beyond_noise", F_UINT, "... that differ by more than the runs of one side" },
+	{ "failed", F_BOOL, "a rule failed" },
+	{ NULL }
+};
+
+static size_t columns_of_diff(struct column *to, int arg)
+{
+	return copy(to, diff_columns, nr_diff_columns);
+}
+
 /* ---- doctor -------------------------------------------------------------- */
 
 static const char *const result_words[] = { "ok", "missing", "limited", "unknown" };
+
+static const struct field doctor_header_fields[] = {
+	{ "schema", F_STRING, "fuseiomap" },
+	{ "version", F_UINT, "of the schema" },
+	{ "command", F_STRING, "doctor" },
+	{ "kernel", F_STRING, "release of the kernel that runs" },
+	{ NULL }
+};
+
+static const struct field doctor_end_fields[] = {
+	{ "complete", F_BOOL, "nothing is missing" },
+	{ NULL }
+};
 
 static const struct field check_fields[] = {
 	{ "name", F_STRING, "what was looked at" },
@@ -224,26 +300,43 @@ const struct line_type line_types[] = {
 	{ "window", "hist", "what the lines up to the next one are of", window_fields },
 	{ "counts", "hist", "what was counted of some operations", counts_fields,
 	  columns_of_counts },
-	{ "hist", "hist", "one histogram", hist_fields, columns_of_hist, 0, true },
+	{ "hist", "hist", "one histogram", hist_fields, columns_of_hist, .percentiles = true },
 	{ "shares", "hist", "how much of what was asked for was written", shares_fields },
 	{ "interval", "top", "what the lines up to the next one are of", interval_fields },
 	{ "mount", "top", "what happened on a mount in the interval",
-	  row_fields, columns_of_view, VIEW_MOUNTS },
-	{ "file", "top", "the same of a file", row_fields, columns_of_view, VIEW_FILES },
-	{ "process", "top", "the same of a process", row_fields, columns_of_view, VIEW_PROCESSES },
-	{ "thread", "top", "the same of a thread", row_fields, columns_of_view, VIEW_THREADS },
+	  row_fields, columns_of_view, VIEW_MOUNTS, .choice = true },
+	{ "file", "top", "the same of a file",
+	  row_fields, columns_of_view, VIEW_FILES, .choice = true },
+	{ "process", "top", "the same of a process",
+	  row_fields, columns_of_view, VIEW_PROCESSES, .choice = true },
+	{ "thread", "top", "the same of a thread",
+	  row_fields, columns_of_view, VIEW_THREADS, .choice = true },
 	{ "server", "top", "what a thread of a server did in the interval",
-	  row_fields, columns_of_view, VIEW_SERVERS },
+	  row_fields, columns_of_view, VIEW_SERVERS, .choice = true },
 	{ "operation", "top", "what happened of an operation in the interval",
-	  row_fields, columns_of_view, VIEW_OPS },
-	{ "type", "top", "the same of a type of mapping", row_fields, columns_of_view, VIEW_TYPES },
-	{ "op", "trace", "a finished operation", op_fields, columns_of_trace },
+	  row_fields, columns_of_view, VIEW_OPS, .choice = true },
+	{ "type", "top", "the same of a type of mapping",
+	  row_fields, columns_of_view, VIEW_TYPES, .choice = true },
+	{ "op", "trace", "a finished operation", stack_fields, columns_of_trace, .choice = true },
+	{ "finding", "short", "one short write",
+	  stack_fields, columns_of_finding, .choice = true },
+	{ "signature", "short", "findings that look alike; stacks are those of the first",
+	  stack_fields, columns_of_signature },
+	{ "short", "short", "how many of how many", NULL, columns_of_short },
 	{ "look", "inflight", "a look at what waits; the lines up to the next one are of it",
 	  look_fields },
 	{ "waiting", "inflight", "an operation that waits, oldest first",
 	  waiting_fields, columns_of_inflight },
 	{ "waiting_server", "inflight", "a server that something waits for", server_fields },
+	{ "header", "diff", "first line of diff", diff_header_fields, .def = "header_of_diff" },
+	{ "run", "diff", "a run that is compared", run_fields },
+	{ "diff", "diff", "one number on both sides", NULL, columns_of_diff },
+	{ "rule", "diff", "what became of a rule", rule_fields },
+	{ "end", "diff", "last line of diff", diff_end_fields, .def = "end_of_diff" },
+	{ "header", "doctor", "first line of doctor", doctor_header_fields,
+	  .def = "header_of_doctor" },
 	{ "check", "doctor", "one thing that was looked at", check_fields },
+	{ "end", "doctor", "last line of doctor", doctor_end_fields, .def = "end_of_doctor" },
 	{ "end", NULL, "last line: what was seen, and what was not", end_fields },
 };
 

@@ -13,8 +13,7 @@
 #include "names.h"
 #include "result.h"
 #include "session.h"
-
-#define SCHEMA_VERSION	1
+#include "version.h"
 
 static struct result *result_add(struct results *list, const char *file)
 {
@@ -101,9 +100,9 @@ static int read_header(struct reader *rd, json_t *o)
 
 	if (!schema || strcmp(schema, "fuseiomap"))
 		return complain(FI_FAILED, "'%s' was not written by fuseiomap", rd->name);
-	if (version != SCHEMA_VERSION)
+	if (version != FUSEIOMAP_SCHEMA)
 		return complain(FI_FAILED, "'%s' has version %lld of the schema, and this reads version %d: compare with the fuseiomap that wrote it",
-				rd->name, (long long)version, SCHEMA_VERSION);
+				rd->name, (long long)version, FUSEIOMAP_SCHEMA);
 	if (!command || strcmp(command, "hist"))
 		return complain(FI_FAILED, "'%s' comes from `fuseiomap %s'; diff compares what `fuseiomap hist -j' writes, or recordings",
 				rd->name, command ? command : "?");
@@ -121,7 +120,7 @@ static int read_window(struct reader *rd, json_t *o)
 	rd->r = result_add(rd->list, rd->name);
 	rd->r->window = nr;
 	rd->r->duration_ns = to > from ? to - from : 0;
-	rd->r->upstream = json_is_true(json_object_get(o, "ends_are_sample"));
+	rd->r->upstream = json_is_true(json_object_get(o, "upcalls_only"));
 	return 0;
 }
 

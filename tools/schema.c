@@ -116,6 +116,9 @@ static void put_column(struct json *j, const struct column *c)
 	case U_BOOL:
 		put_type(j, "boolean", c->help);
 		break;
+	case U_REAL:
+		put_type(j, "number", c->help);
+		break;
 	default:
 		put_uint(j, c->help);
 	}
@@ -131,12 +134,17 @@ static bool is_repeated(const struct column *c, size_t i)
 	return false;
 }
 
+static const char *def_name(const struct line_type *line)
+{
+	return line->def ? line->def : line->type;
+}
+
 static void put_line(struct json *j, const struct line_type *line)
 {
 	struct column c[MAX_LINE_COLUMNS];
 	size_t n = line->columns ? line->columns(c, line->arg) : 0;
 
-	json_open(j, line->type, '{');
+	json_open(j, def_name(line), '{');
 	put_type(j, "object", line->help);
 	json_open(j, "properties", '{');
 	json_open(j, "type", '{');
@@ -225,7 +233,7 @@ size_t schema_text(struct text *t, const char *const *types, size_t n)
 
 		if (!is_chosen(&line_types[i], types, n))
 			continue;
-		text_printf(&ref, "#/$defs/%s", line_types[i].type);
+		text_printf(&ref, "#/$defs/%s", def_name(&line_types[i]));
 		json_open(&j, NULL, '{');
 		json_str(&j, "$ref", ref.s);
 		json_close(&j, '}');
@@ -243,16 +251,27 @@ size_t schema_text(struct text *t, const char *const *types, size_t n)
 	return 0;
 }
 
-bool line_is_of(const struct line_type *line, const char *command)
+static bool names(const char *words, const char *word)
 {
-	size_t len = strlen(command);
+	size_t len = strlen(word);
 
-	for (const char *s = line->commands; s && *s; s += strspn(s, " ")) {
+	for (const char *s = words; s && *s; s += strspn(s, " ")) {
 		size_t n = strcspn(s, " ");
 
-		if (n == len && !memcmp(s, command, n))
+		if (n == len && !memcmp(s, word, n))
 			return true;
 		s += n;
 	}
-	return !line->commands;
+	return false;
+}
+
+bool line_is_of(const struct line_type *line, const char *command)
+{
+	if (line->commands)
+		return names(line->commands, command);
+	/* Some have a header and an end of their own. */
+	for (size_t i = 0; i < nr_line_types; i++)
+		if (!strcmp(line_types[i].type, line->type) && names(line_types[i].commands, command))
+			return false;
+	return true;
 }

@@ -16,7 +16,6 @@
 #include "mounts.h"
 #include "recorder.h"
 #include "session.h"
-#include "version.h"
 
 /* Records come without a wake-up, so they are fetched this often. */
 #define DRAIN_MS	50
@@ -209,10 +208,7 @@ static void put_header(struct session *s)
 {
 	struct json *j = &s->json;
 
-	json_line(j, "header");
-	json_str(j, "schema", "fuseiomap");
-	json_u64(j, "version", FUSEIOMAP_SCHEMA);
-	json_str(j, "command", s->command);
+	json_header(j, s->command);
 	json_str(j, "kernel", s->info->kernel);
 	json_str(j, "backend", s->info->backend);
 	json_bool(j, "upcalls_only", s->info->upstream);
@@ -252,6 +248,7 @@ static void set_filters(struct fi_settings *set, const struct opts *o)
 	set->errors = o->errors;
 	set->shorts = o->shorts;
 	set->cgroup = !!o->cgroup;
+	set->max_cells = o->max_cells;
 	if (o->comm)
 		strncpy(set->comm, o->comm, sizeof(set->comm) - 1);
 }

@@ -23,7 +23,7 @@ late()
 	jq -es --arg kind "$1" --argjson n "$2" --argjson delay $DELAY_NS \
 		--argjson lo $BIN_LO --argjson hi $BIN_HI '
 	def in_bin: [.buckets[] | select(.lo == $lo and .hi == $hi) | .n] | add // 0;
-	[.[] | select(.type == "hist" and .kind == $kind and .op == "write-direct")] |
+	[.[] | select(.type == "hist" and .kind == $kind and .op == "append-direct")] |
 	(.[] | select(.what == "latency")) as $lat |
 	(.[] | select(.what == "phase" and .phase == "server")) as $server |
 	$lat.n == $n and $lat.min >= $delay and ($lat | in_bin) >= $n * 0.7 and
@@ -62,5 +62,5 @@ late()
 	measure fio --directory="$MNT" --name=q --numjobs=2 --rw=write --direct=1 --bs=4k \
 		--size=20k --fallocate=none --output=/dev/null
 	jq -es --argjson lo 50000000 '[.[] | select(.type == "hist" and .what == "phase" and
-		.kind == "begin" and .op == "write-direct" and .phase == "queue")][0].max > $lo' "$TOOL_OUT"
+		.kind == "begin" and (.op | endswith("-direct")) and .phase == "queue")][0].max > $lo' "$TOOL_OUT"
 }

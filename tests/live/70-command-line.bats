@@ -44,7 +44,7 @@ teardown() { fs_stop; }
 		"$LOAD" --direct "$MNT" write 5 4096
 		kill -"$signal" "$TOOL_PID"
 		wait "$TOOL_PID"
-		grep -q 'begin *write-direct *5 ' "$TOOL_OUT"
+		grep -q 'begin *append-direct *5 ' "$TOOL_OUT"
 		grep -q '^complete: yes' "$TOOL_ERR"
 	done
 }
@@ -78,7 +78,7 @@ ops()
 @test "filters act in the kernel: operation, mount, pid, latency" {
 	all=$(ops)
 	((all > 16))
-	[ "$(ops --op write-direct)" = 12 ]
+	[ "$(ops --op append-direct)" = 12 ]
 	[ "$(ops -m "$MNT")" = "$all" ]
 	[ "$(ops -C 4095)" = 0 ]
 	[ "$(ops -p 1)" = 0 ]

@@ -315,7 +315,7 @@ static void text_and_csv_and_json(void **state)
 /* ---- lines of hist -j ---------------------------------------------------- */
 
 #define HEADER	"{\"type\":\"header\",\"schema\":\"fuseiomap\",\"version\":1,\"command\":\"hist\"}\n"
-#define WINDOW	"{\"type\":\"window\",\"window\":1,\"from_ns\":5,\"to_ns\":15,\"by\":[\"op\"],\"ends_are_sample\":false}\n"
+#define WINDOW	"{\"type\":\"window\",\"window\":1,\"from_ns\":5,\"to_ns\":15,\"by\":[\"op\"],\"upcalls_only\":false}\n"
 #define COUNTS	"{\"type\":\"counts\",\"kind\":\"begin\",\"op\":\"read\",\"done\":3,\"sent\":2,\"errors\":0,\"bytes\":99,\"split\":2,\"phase_ns\":{\"kernel\":1,\"queue\":2,\"server\":3,\"wakeup\":4},\"used_types\":{\"mapped\":3}}\n"
 #define HIST	"{\"type\":\"hist\",\"what\":\"latency\",\"kind\":\"begin\",\"op\":\"read\",\"unit\":\"ns\",\"n\":3,\"sum\":302,\"min\":100,\"max\":102,\"buckets\":[{\"lo\":96,\"hi\":104,\"n\":3}]}\n"
 #define END	"{\"type\":\"end\",\"complete\":true}\n"

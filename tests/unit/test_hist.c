@@ -3,10 +3,12 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
+#include <jansson.h>
 
 #include "hist.h"
 
@@ -59,6 +61,45 @@ static void bins_are_unions_of_fios(void **state)
 
 		assert_int_not_equal(fio_bin(edge - 1), fio_bin(edge));
 	}
+}
+
+/* What fio prints for a bin: its middle. */
+static uint64_t fio_value(unsigned int bin)
+{
+	int shift = (bin >> 6) - 1;
+
+	if (bin < 128)
+		return bin;
+	return (1ULL << (shift + 6)) + ((bin & 63) + 0.5) * (1ULL << shift);
+}
+
+/* The bins of a run of fio itself: json+ has them, by their middle. */
+static void bins_of_a_real_fio_fall_into_ours(void **state)
+{
+	FILE *f = popen("fio --name=x --ioengine=null --rw=randread --bs=4k --size=16m "
+			"--output-format=json+ 2>/dev/null", "r");
+	json_t *o = json_loadf(f, 0, NULL), *bins, *n;
+	const char *key;
+	uint64_t sum = 0;
+
+	if (pclose(f) || !o)
+		skip();
+	bins = json_object_get(json_object_get(json_array_get(json_object_get(o, "jobs"), 0),
+					       "read"), "clat_ns");
+	json_object_foreach(json_object_get(bins, "bins"), key, n) {
+		uint64_t v = strtoull(key, NULL, 10);
+		unsigned int bin = fio_bin(v);
+
+		assert_int_equal(fio_value(bin), v);
+		/* From its first to its last value. */
+		for (uint64_t k = v; fio_bin(k) == bin; k--)
+			assert_int_equal(fi_bin(k), fi_bin(v));
+		for (uint64_t k = v; fio_bin(k) == bin; k++)
+			assert_int_equal(fi_bin(k), fi_bin(v));
+		sum += json_integer_value(n);
+	}
+	assert_true(sum > 0);
+	json_decref(o);
 }
 
 static void bins_are_narrow(void **state)
@@ -227,6 +268,7 @@ int main(void)
 		cmocka_unit_test(log2_is_the_highest_bit),
 		cmocka_unit_test(bounds_are_exact),
 		cmocka_unit_test(bins_are_unions_of_fios),
+		cmocka_unit_test(bins_of_a_real_fio_fall_into_ours),
 		cmocka_unit_test(bins_are_narrow),
 		cmocka_unit_test(adding_counts),
 		cmocka_unit_test(zero_is_a_value),

@@ -311,7 +311,7 @@ static void sample_is_labelled(void **state)
 	now.upstream = true;
 	assert_has(as_text(), "end and ioend: only those that were sent");
 	out = as_json();
-	assert_has(out, "\"ends_are_sample\":true}");
+	assert_has(out, "\"upcalls_only\":true}");
 	free(out);
 }
 
@@ -332,7 +332,7 @@ static void json_has_everything(void **state)
 	now.shares[FI_WRITE].n[10] = 2;
 	now.shares[FI_WRITE].n[11] = 3;
 	out = as_json();
-	assert_has(out, "{\"type\":\"window\",\"window\":1,\"from_ns\":0,\"to_ns\":2000000000,\"by\":[\"op\"],\"ends_are_sample\":false}\n");
+	assert_has(out, "{\"type\":\"window\",\"window\":1,\"from_ns\":0,\"to_ns\":2000000000,\"by\":[\"op\"],\"upcalls_only\":false}\n");
 	assert_has(out, "{\"type\":\"counts\",\"kind\":\"begin\",\"op\":\"write\",\"done\":2,");
 	assert_has(out, "\"write_types\":{\"overwrite\":1},\"used_types\":{\"unwritten\":2}}\n");
 	assert_has(out, "\"short\":1,\"missing\":96,");
@@ -363,7 +363,7 @@ static void csv_of_bins(void **state)
 		"1,latency,begin,read,,,ns,96,104,2\n");
 }
 
-/* What HdrHistogram itself prints for these values. */
+/* As HdrHistogram.outputPercentileDistribution() would. */
 static void hgrm_as_hdrhistogram(void **state)
 {
 	struct fi_hist h = { 0 };
