@@ -17,7 +17,7 @@ sum() { jq -s --arg t "$1" --arg f "$2" 'map(select(.type == $t) | .[$f]) | add'
 	[ "$status" -eq 0 ]
 	local begins
 	begins=$(sum mount begins)
-	[ "$begins" -gt 500 ]
+	[ "$begins" -gt 300 ]
 	[ "$begins" -eq "$(sum file begins)" ]
 	[ "$begins" -eq "$(sum operation begins)" ]
 	for view in processes:process threads:thread types:type; do
