@@ -6,7 +6,7 @@
 
 int complain(enum exit_code code, const char *fmt, ...)
 {
-	char line[512];
+	char line[2048];
 	va_list ap;
 
 	va_start(ap, fmt);
