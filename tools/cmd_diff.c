@@ -233,10 +233,7 @@ static void put_csv(FILE *f, const struct diff *d)
 
 static void put_json(struct json *j, const struct sides *s, const struct diff *d)
 {
-	json_line(j, "header");
-	json_str(j, "schema", "fuseiomap");
-	json_u64(j, "version", FUSEIOMAP_SCHEMA);
-	json_str(j, "command", "diff");
+	json_header(j, "diff");
 	json_put(j);
 	json_side(j, "a", &s->a);
 	json_side(j, "b", &s->b);
@@ -258,6 +255,8 @@ static int close_output(FILE *f, const struct opts *o)
 {
 	int err = fflush(f) || ferror(f) ? errno : 0;
 
+	if (err)
+		forget_errors(f);
 	if (f != stdout && fclose(f) && !err)
 		err = errno;
 	/* A reader that went away is no error. */

@@ -32,7 +32,7 @@ static void add_columns(struct word_list *list, const struct command *c)
 		const struct line_type *line = &line_types[i];
 		size_t n;
 
-		if (!line->columns || !line_is_of(line, c->name))
+		if (!line->choice || !line_is_of(line, c->name))
 			continue;
 		n = line->columns(columns, line->arg);
 		for (size_t k = 0; k < n; k++)

@@ -80,7 +80,7 @@ void ledger_text(FILE *f, const struct snapshot *s)
 		fprintf(f, "%" PRIu64 " operations are under \"other\": the table is full\n",
 			(uint64_t)l->other);
 	if (s->upstream)
-		fputs("END and IOEND: upcalls only, this kernel does not tell of others\n", f);
+		fputs("END: upcalls only, this kernel does not tell of the others\n", f);
 	ledger_losses(losses, s);
 	for (int i = 0; i < LOSSES; i++)
 		if (losses[i].n)

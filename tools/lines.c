@@ -6,6 +6,7 @@
 #include "histview.h"
 #include "names.h"
 #include "schema.h"
+#include "shortview.h"
 #include "topview.h"
 #include "trace.h"
 #include "waiting.h"
@@ -156,7 +157,7 @@ static size_t columns_of_view(struct column *to, int view)
 
 /* ---- trace --------------------------------------------------------------- */
 
-static const struct field op_fields[] = {
+static const struct field stack_fields[] = {
 	{ "kernel_stack", F_LIST, "frames, innermost first", true },
 	{ "user_stack", F_LIST, "frames, innermost first", true },
 	{ NULL }
@@ -165,6 +166,23 @@ static const struct field op_fields[] = {
 static size_t columns_of_trace(struct column *to, int arg)
 {
 	return copy(to, trace_columns, nr_trace_columns);
+}
+
+/* ---- short --------------------------------------------------------------- */
+
+static size_t columns_of_finding(struct column *to, int arg)
+{
+	return copy(to, short_columns, nr_short_columns);
+}
+
+static size_t columns_of_signature(struct column *to, int arg)
+{
+	return copy(to, signature_columns, nr_signature_columns);
+}
+
+static size_t columns_of_short(struct column *to, int arg)
+{
+	return copy(to, short_count_columns, nr_short_count_columns);
 }
 
 /* ---- inflight ------------------------------------------------------------ */
@@ -254,6 +272,19 @@ static size_t columns_of_diff(struct column *to, int arg)
 
 static const char *const result_words[] = { "ok", "missing", "limited", "unknown" };
 
+static const struct field doctor_header_fields[] = {
+	{ "schema", F_STRING, "fuseiomap" },
+	{ "version", F_UINT, "of the schema" },
+	{ "command", F_STRING, "doctor" },
+	{ "kernel", F_STRING, "release of the kernel that runs" },
+	{ NULL }
+};
+
+static const struct field doctor_end_fields[] = {
+	{ "complete", F_BOOL, "nothing is missing" },
+	{ NULL }
+};
+
 static const struct field check_fields[] = {
 	{ "name", F_STRING, "what was looked at" },
 	{ "result", F_STRING, "how it is", WORDS(result_words) },
@@ -269,20 +300,29 @@ const struct line_type line_types[] = {
 	{ "window", "hist", "what the lines up to the next one are of", window_fields },
 	{ "counts", "hist", "what was counted of some operations", counts_fields,
 	  columns_of_counts },
-	{ "hist", "hist", "one histogram", hist_fields, columns_of_hist, 0, true },
+	{ "hist", "hist", "one histogram", hist_fields, columns_of_hist, .percentiles = true },
 	{ "shares", "hist", "how much of what was asked for was written", shares_fields },
 	{ "interval", "top", "what the lines up to the next one are of", interval_fields },
 	{ "mount", "top", "what happened on a mount in the interval",
-	  row_fields, columns_of_view, VIEW_MOUNTS },
-	{ "file", "top", "the same of a file", row_fields, columns_of_view, VIEW_FILES },
-	{ "process", "top", "the same of a process", row_fields, columns_of_view, VIEW_PROCESSES },
-	{ "thread", "top", "the same of a thread", row_fields, columns_of_view, VIEW_THREADS },
+	  row_fields, columns_of_view, VIEW_MOUNTS, .choice = true },
+	{ "file", "top", "the same of a file",
+	  row_fields, columns_of_view, VIEW_FILES, .choice = true },
+	{ "process", "top", "the same of a process",
+	  row_fields, columns_of_view, VIEW_PROCESSES, .choice = true },
+	{ "thread", "top", "the same of a thread",
+	  row_fields, columns_of_view, VIEW_THREADS, .choice = true },
 	{ "server", "top", "what a thread of a server did in the interval",
-	  row_fields, columns_of_view, VIEW_SERVERS },
+	  row_fields, columns_of_view, VIEW_SERVERS, .choice = true },
 	{ "operation", "top", "what happened of an operation in the interval",
-	  row_fields, columns_of_view, VIEW_OPS },
-	{ "type", "top", "the same of a type of mapping", row_fields, columns_of_view, VIEW_TYPES },
-	{ "op", "trace", "a finished operation", op_fields, columns_of_trace },
+	  row_fields, columns_of_view, VIEW_OPS, .choice = true },
+	{ "type", "top", "the same of a type of mapping",
+	  row_fields, columns_of_view, VIEW_TYPES, .choice = true },
+	{ "op", "trace", "a finished operation", stack_fields, columns_of_trace, .choice = true },
+	{ "finding", "short", "one short write",
+	  stack_fields, columns_of_finding, .choice = true },
+	{ "signature", "short", "findings that look alike; stacks are those of the first",
+	  stack_fields, columns_of_signature },
+	{ "short", "short", "how many of how many", NULL, columns_of_short },
 	{ "look", "inflight", "a look at what waits; the lines up to the next one are of it",
 	  look_fields },
 	{ "waiting", "inflight", "an operation that waits, oldest first",
@@ -293,7 +333,10 @@ const struct line_type line_types[] = {
 	{ "diff", "diff", "one number on both sides", NULL, columns_of_diff },
 	{ "rule", "diff", "what became of a rule", rule_fields },
 	{ "end", "diff", "last line of diff", diff_end_fields, .def = "end_of_diff" },
+	{ "header", "doctor", "first line of doctor", doctor_header_fields,
+	  .def = "header_of_doctor" },
 	{ "check", "doctor", "one thing that was looked at", check_fields },
+	{ "end", "doctor", "last line of doctor", doctor_end_fields, .def = "end_of_doctor" },
 	{ "end", NULL, "last line: what was seen, and what was not", end_fields },
 };
 

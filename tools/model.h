@@ -46,7 +46,7 @@ struct snapshot {
 	__u64 gaps;		/* parts of a recording that are missing */
 	__u64 gap_records;	/* records that were in them, as far as is known */
 	bool splits;		/* the kernel has the events that split the wait */
-	bool upstream;		/* it has no done events: ENDs and IOENDs are a sample */
+	bool upstream;		/* it has no done events: ENDs are those that were sent */
 };
 
 /* Adds an empty cell at the end; the caller fills it, then cells_sort(). */

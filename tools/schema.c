@@ -251,16 +251,27 @@ size_t schema_text(struct text *t, const char *const *types, size_t n)
 	return 0;
 }
 
-bool line_is_of(const struct line_type *line, const char *command)
+static bool names(const char *words, const char *word)
 {
-	size_t len = strlen(command);
+	size_t len = strlen(word);
 
-	for (const char *s = line->commands; s && *s; s += strspn(s, " ")) {
+	for (const char *s = words; s && *s; s += strspn(s, " ")) {
 		size_t n = strcspn(s, " ");
 
-		if (n == len && !memcmp(s, command, n))
+		if (n == len && !memcmp(s, word, n))
 			return true;
 		s += n;
 	}
-	return !line->commands;
+	return false;
+}
+
+bool line_is_of(const struct line_type *line, const char *command)
+{
+	if (line->commands)
+		return names(line->commands, command);
+	/* Some have a header and an end of their own. */
+	for (size_t i = 0; i < nr_line_types; i++)
+		if (!strcmp(line_types[i].type, line->type) && names(line_types[i].commands, command))
+			return false;
+	return true;
 }

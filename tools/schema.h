@@ -41,6 +41,7 @@ struct line_type {
 	/* Fills `to`, returns how many. What is not there is left out, so all are optional. */
 	size_t (*columns)(struct column *to, int arg);
 	int arg;
+	bool choice;		/* these are the columns that --columns and --sort choose from */
 	bool percentiles;	/* any number of "p50", "p99.9" */
 	const char *def;	/* what the definition is called, if another has the same type */
 };

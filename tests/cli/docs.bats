@@ -34,7 +34,7 @@ each_shell()
 	mkdir -p "$BATS_TEST_TMPDIR/zsh"
 	cp build/completion/zsh "$BATS_TEST_TMPDIR/zsh/_fuseiomap"
 	zsh=$(HOME=$BATS_TEST_TMPDIR TERM=dumb timeout 60 \
-		zsh -f tests/cli/tab.zsh "$BATS_TEST_TMPDIR/zsh" "$1" "${ZSH_SECONDS:-1}")
+		zsh -f tests/cli/tab.zsh "$BATS_TEST_TMPDIR/zsh" "$1")
 	fish=$(HOME=$BATS_TEST_TMPDIR fish -c 'source build/completion/fish; complete -C"$argv"' "$1")
 }
 

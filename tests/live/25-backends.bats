@@ -1,0 +1,301 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# BPF and ftrace give the same numbers: one fuseiomap per backend, both at once, on
+# the same load, for every command. Times are their own; all else must be equal.
+
+bats_require_minimum_version 1.5.0
+load lib
+
+setup() { fs_start; }
+
+teardown()
+{
+	fs_stop
+	[ -z "$(instances)" ] || { echo "left behind: $(instances)"; return 1; }
+}
+
+# instances: those of tracefs that are called like ours
+instances() { ls "$TRACEFS/instances" | grep -E '^fuseiomap-[0-9]+$' || true; }
+
+# both_start COMMAND ARG…: attached when this returns; stdout to $BPF and $FTRACE
+both_start()
+{
+	local b cmd=$1
+	shift
+	BPF=$BATS_TEST_TMPDIR/bpf.out FTRACE=$BATS_TEST_TMPDIR/ftrace.out
+	PIDS=()
+	for b in bpf ftrace; do
+		"$FUSEIOMAP" "$cmd" --backend $b "$@" >"$BATS_TEST_TMPDIR/$b.out" \
+			2>"$BATS_TEST_TMPDIR/$b.err" 3>&- &
+		PIDS+=($!)
+	done
+	for b in bpf ftrace; do
+		wait_for ready "$BATS_TEST_TMPDIR/$b.err"
+	done
+}
+
+both_stop()
+{
+	local pid
+	for pid in "${PIDS[@]}"; do
+		kill -INT "$pid"
+		wait "$pid" || { cat "$BATS_TEST_TMPDIR"/*.err; return 1; }
+	done
+}
+
+# both_complete: nothing was lost, and both say so
+both_complete()
+{
+	complete "$BPF" || { tail -n 1 "$BPF"; return 1; }
+	complete "$FTRACE" || { tail -n 1 "$FTRACE"; return 1; }
+}
+
+# What is the same whoever looks: not times, nor what says how it was counted.
+STRIP='def strip: with_entries(select(.key | test("_ns$|^(time|backend|phase_ns|records|
+	repaired|from_ns|to_ns|sum|min|max|mean|p[0-9.]+|buckets|window|interval|
+	duration_ns|lost|signal|kernel_stack|user_stack)$"; "x") | not));'
+
+# table FILE: the numbers of hist, or the lines of trace, in a fixed order
+table()
+{
+	jq -cS "$STRIP"' select(.type | IN("counts", "shares", "op", "refused", "finding",
+		"signature", "end")) |
+		(if .type == "shares" then .shares = .buckets else . end) |
+		(if .kind == "end" then del(.isize, .read_dev, .map_dev) else . end) |
+		(if .type == "op" then del(.file, .path, .nodeid) else . end) | strip' "$1" | sort
+	jq -cS 'select(.type == "hist" and (.what | IN("latency", "phase") | not)) |
+		del(.window)' "$1" | sort
+}
+
+# same: both are not empty, and equal
+same()
+{
+	table "$BPF" >"$BATS_TEST_TMPDIR/bpf.table"
+	table "$FTRACE" >"$BATS_TEST_TMPDIR/ftrace.table"
+	[ "$(wc -l <"$BATS_TEST_TMPDIR/bpf.table")" -gt "${1:-3}" ]
+	diff "$BATS_TEST_TMPDIR/bpf.table" "$BATS_TEST_TMPDIR/ftrace.table"
+}
+
+# mix: operations of all kinds, from several tasks, and some short ones
+mix()
+{
+	"$LOAD" "$MNT" write 20 10000
+	"$LOAD" --direct "$MNT" overwrite 16 4096
+	"$LOAD" "$MNT" sparse 10 8192
+	drop_caches
+	"$LOAD" "$MNT" verify
+	"$LOAD" "$MNT" short
+	"$LOAD" "$MNT" fiemap
+	"$LOAD" "$MNT" seek
+	"$LOAD" "$MNT" mmap 16
+	"$LOAD" "$MNT" truncate 5000
+	"$LOAD" "$MNT" append 10 777
+	fio --directory="$MNT" --size=1m --bs=4k --output=/dev/null \
+		--name=dr --rw=randrw --direct=1 --ioengine=libaio --iodepth=4 \
+		--name=bw --rw=randwrite --bsrange=1k-32k --fsync=32 --numjobs=2
+	sync
+}
+
+@test "hist" {
+	both_start hist -j
+	mix
+	both_stop
+	both_complete
+	same 20
+}
+
+@test "hist by file, thread and type" {
+	both_start hist -j --by file,thread,type
+	mix
+	both_stop
+	both_complete
+	same 20
+}
+
+@test "trace, line by line" {
+	both_start trace -j
+	mix
+	both_stop
+	both_complete
+	same 100
+}
+
+@test "short" {
+	both_start short -j
+	"$LOAD" "$MNT" short
+	sync
+	both_stop
+	both_complete
+	same 3
+}
+
+@test "top: the sums over all intervals" {
+	both_start top -b -j 1
+	mix
+	sleep 1
+	both_stop
+	both_complete
+	for b in bpf ftrace; do
+		jq -sS '[.[] | select(.type == "mount")] |
+			map({begins, begins_sent, ends, ends_sent, ioends, ioends_sent,
+			     bytes, mapped, unwritten, hole, shorts, missing, errors}) |
+			map(to_entries) | add | group_by(.key) |
+			map({key: .[0].key, value: (map(.value) | add)}) | from_entries' \
+			"$BATS_TEST_TMPDIR/$b.out" >"$BATS_TEST_TMPDIR/$b.sum"
+	done
+	[ "$(jq .begins "$BATS_TEST_TMPDIR/bpf.sum")" -gt 100 ]
+	diff "$BATS_TEST_TMPDIR/bpf.sum" "$BATS_TEST_TMPDIR/ftrace.sum"
+}
+
+@test "record, and what its replay gives" {
+	PIDS=()
+	for b in bpf ftrace; do
+		"$FUSEIOMAP" record --backend $b -o "$BATS_TEST_TMPDIR/$b.rec" \
+			2>"$BATS_TEST_TMPDIR/$b.err" >"$BATS_TEST_TMPDIR/$b.out" 3>&- &
+		PIDS+=($!)
+	done
+	wait_for ready "$BATS_TEST_TMPDIR/bpf.err"
+	wait_for ready "$BATS_TEST_TMPDIR/ftrace.err"
+	mix
+	both_stop
+	for cmd in hist trace; do
+		for b in bpf ftrace; do
+			"$FUSEIOMAP" $cmd -j -i "$BATS_TEST_TMPDIR/$b.rec" \
+				>"$BATS_TEST_TMPDIR/$b.out"
+		done
+		both_complete
+		same 20
+	done
+}
+
+@test "inflight: the same upcalls wait" {
+	fs_stop
+	fs_start --hang-begin=1
+	both_start inflight -j 1
+	"$LOAD" "$MNT" write 1 4096 3>&- &
+	load=$!
+	sleep 4
+	pkill -USR1 -x iomapfs
+	wait $load
+	both_stop
+	for b in bpf ftrace; do
+		jq -c 'select(.type == "waiting") | [.kind, .op, .pos, .count, .tid, .comm]' \
+			"$BATS_TEST_TMPDIR/$b.out" | sort -u >"$BATS_TEST_TMPDIR/$b.table"
+	done
+	[ "$(wc -l <"$BATS_TEST_TMPDIR/bpf.table")" = 1 ]
+	diff "$BATS_TEST_TMPDIR/bpf.table" "$BATS_TEST_TMPDIR/ftrace.table"
+}
+
+@test "errors and refused replies" {
+	fs_stop
+	fs_start --bad-map=beyond-device --begin-error=EIO --bad-every=5 --ioend-error=EIO
+	both_start trace -j
+	for i in {1..40}; do
+		dd if=/dev/zero of="$MNT/f" bs=4k count=1 seek=$i oflag=direct conv=notrunc \
+			status=none || true
+	done
+	sync
+	both_stop
+	both_complete
+	same 50
+	grep -q '"error":-5' "$BATS_TEST_TMPDIR/bpf.table"
+	grep -q beyond "$BATS_TEST_TMPDIR/bpf.table" ||
+		grep -q '"kind":"refused"' "$BATS_TEST_TMPDIR/bpf.table"
+}
+
+@test "each filter leaves the same" {
+	local filter
+	: >"$MNT/file"
+	for filter in "--op write,append" "--kind end" "--comm dd" "-m $MNT" "--errors" \
+		"--short" "--type unwritten" "--inode $(stat -c %i "$MNT/file")"; do
+		echo "filter: $filter"
+		# shellcheck disable=SC2086
+		both_start trace -j $filter
+		"$LOAD" "$MNT" short
+		"$LOAD" "$MNT" write 3 5000
+		dd if=/dev/zero of="$MNT/file" bs=4k count=3 conv=notrunc,fsync status=none
+		dd if=/dev/zero of="$MNT/file" bs=4k count=3 conv=notrunc oflag=direct status=none
+		both_stop
+		both_complete
+		same 0
+		[[ $filter = --errors ]] ||
+			grep -q '"type":"op"' "$BATS_TEST_TMPDIR/ftrace.table"
+	done
+}
+
+@test "upstream's events only: the same sample, labelled" {
+	both_start hist -j --no-done
+	mix
+	# An operation without an end of its own ends when its thread goes on.
+	both_stop
+	for b in bpf ftrace; do
+		[ "$(jq -s '.[0].upcalls_only' "$BATS_TEST_TMPDIR/$b.out")" = true ]
+		[ "$(jq 'select(.type == "end").ledger.end.not_sent' "$BATS_TEST_TMPDIR/$b.out")" = 0 ]
+	done
+	both_complete
+	same 20
+}
+
+# without CAP…: run without these capabilities
+without()
+{
+	local caps=$1
+	shift
+	capsh --drop="$caps" -- -c '"$@"' -- "$@"
+}
+
+@test "auto falls back to ftrace where BPF is forbidden" {
+	without cap_bpf,cap_perfmon,cap_sys_admin "$FUSEIOMAP" hist -j -v \
+		-o "$BATS_TEST_TMPDIR/out" -- "$LOAD" --direct "$MNT" write 10 4096 \
+		2>"$BATS_TEST_TMPDIR/err" || { cat "$BATS_TEST_TMPDIR/err"; false; }
+	grep -q 'using ftrace' "$BATS_TEST_TMPDIR/err"
+	[ "$(jq -r 'select(.type == "header").backend' "$BATS_TEST_TMPDIR/out")" = ftrace ]
+	complete "$BATS_TEST_TMPDIR/out"
+	[ "$(value "$BATS_TEST_TMPDIR/out" begin append-direct done)" = 10 ]
+}
+
+@test "auto takes BPF where it is there" {
+	"$FUSEIOMAP" hist -j -o "$BATS_TEST_TMPDIR/out" -- "$LOAD" "$MNT" fsync
+	[ "$(jq -r 'select(.type == "header").backend' "$BATS_TEST_TMPDIR/out")" = bpf ]
+}
+
+@test "an instance that a killed run has left goes with the next run" {
+	"$FUSEIOMAP" hist --backend ftrace >/dev/null 2>"$BATS_TEST_TMPDIR/err" 3>&- &
+	pid=$!
+	wait_for ready "$BATS_TEST_TMPDIR/err"
+	[ "$(instances)" = "fuseiomap-$pid" ]
+	kill -KILL $pid
+	wait $pid || true
+	[ "$(instances)" = "fuseiomap-$pid" ]
+	"$FUSEIOMAP" hist --backend ftrace -q -- true
+	[ -z "$(instances)" ]
+}
+
+@test "no instance stays after any signal that ends a run" {
+	for sig in INT TERM HUP; do
+		"$FUSEIOMAP" hist --backend ftrace >/dev/null 2>"$BATS_TEST_TMPDIR/err" 3>&- &
+		pid=$!
+		wait_for ready "$BATS_TEST_TMPDIR/err"
+		kill -$sig $pid
+		wait $pid
+		[ -z "$(instances)" ]
+	done
+}
+
+@test "lost events are counted, and named by CPU with -v" {
+	"$FUSEIOMAP" hist -j -v --backend ftrace >"$BATS_TEST_TMPDIR/out" \
+		2>"$BATS_TEST_TMPDIR/err" 3>&- &
+	pid=$!
+	wait_for ready "$BATS_TEST_TMPDIR/err"
+	# Held up while the load goes on in buffers made small.
+	echo 8 >"$TRACEFS/instances/fuseiomap-$pid/buffer_size_kb"
+	kill -STOP $pid
+	"$LOAD" --direct "$MNT" write 200 4096
+	kill -CONT $pid
+	kill -INT $pid
+	wait $pid
+	[ "$(jq 'select(.type == "end").lost.events > 0' "$BATS_TEST_TMPDIR/out")" = true ]
+	[ "$(jq 'select(.type == "end").complete' "$BATS_TEST_TMPDIR/out")" = false ]
+	grep -qE 'CPU [0-9]+ lost [0-9]+ events' "$BATS_TEST_TMPDIR/err"
+}
