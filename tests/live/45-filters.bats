@@ -32,7 +32,7 @@ filtered()
 	shift
 	[ -s "$LOAD_SCRIPT" ] || load_script
 	"$FUSEIOMAP" trace -q -j -o "$all" -- "$FUSEIOMAP" trace -j -o "$part" "$@" -- \
-		bash "$LOAD_SCRIPT"
+		bash -c ". '$LOAD_SCRIPT'; true"
 	complete "$all"
 	complete "$part"
 	jq -c "select(.type == \"op\") | select($query) | $same" "$all" | sort >"$all.want"

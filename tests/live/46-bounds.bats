@@ -74,8 +74,8 @@ many_files() { for i in {1..300}; do echo x >"$MNT/f$i"; done; sync; }
 	done
 	[ -s "$BATS_TEST_TMPDIR/done" ]
 	diff "$BATS_TEST_TMPDIR/done" "$BATS_TEST_TMPDIR/upstream"
-	jq -e 'select(.type == "window").ends_are_sample' "$BATS_TEST_TMPDIR/upstream.json"
-	run -1 jq -e 'select(.type == "window").ends_are_sample' "$TOOL_OUT"
+	jq -e 'select(.type == "window").upcalls_only' "$BATS_TEST_TMPDIR/upstream.json"
+	run -1 jq -e 'select(.type == "window").upcalls_only' "$TOOL_OUT"
 }
 
 @test "upstream's events alone: errors of each kind, and refused answers" {

@@ -60,11 +60,11 @@ teardown() { fs_stop; }
 }
 
 @test "a closed pipe ends it quietly" {
-	"$FUSEIOMAP" trace -d 3 2>"$BATS_TEST_TMPDIR/err" | head -n 1 >/dev/null &
-	sleep 1
+	"$FUSEIOMAP" trace -d 60 2>"$BATS_TEST_TMPDIR/err" 3>&- | head -n 1 >/dev/null &
+	wait_for ready "$BATS_TEST_TMPDIR/err"
 	"$LOAD" --direct "$MNT" write 50 4096
 	wait
-	! grep -qi 'pipe\|error' "$BATS_TEST_TMPDIR/err"
+	[ "$(cat "$BATS_TEST_TMPDIR/err")" = ready ]
 }
 
 # ops ARG…: how many lines trace gives for one direct and one buffered write
