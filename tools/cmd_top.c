@@ -424,6 +424,6 @@ const struct command cmd_top = {
 	       "errors>0, begin_p99_ns>5ms, fstype=fuse.",
 	.takes = OPT_FILTER | OPT_SOURCE | OPT_INTERVAL | OPT_BATCH | OPT_TABLE | OPT_JSON |
 		 OPT_CSV | OPT_OUTPUT | OPT_DURATION | OPT_QUIET | OPT_SAVE | OPT_COMMAND |
-		 OPT_UNITS | OPT_COLOR,
+		 OPT_UNITS | OPT_COLOR | OPT_CELLS,
 	.run = run,
 };

@@ -105,6 +105,7 @@ static int run(const struct opts *o)
 			     o->csv || o->json);
 	if (err)
 		return err;
+	clock_columns(&t.columns, o->timestamps);
 	if ((o->stacks || o->user_stacks) && !o->json)
 		t.fold = fold_new();
 	err = trace(&t, o);

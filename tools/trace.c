@@ -45,6 +45,16 @@ char *clock_text(char *buf, size_t size, const struct clock_view *c, __u64 time_
 	return buf;
 }
 
+void clock_columns(struct columns *c, enum timestamps how)
+{
+	static const char *const names[] = { "time", "first", "last" };
+
+	for (size_t i = 0; how != TIME_RELATIVE && i < c->n; i++)
+		for (size_t k = 0; k < sizeof(names) / sizeof(names[0]); k++)
+			if (!strcmp(c->c[i].name, names[k]))
+				c->c[i].width = -15;
+}
+
 static void get_time(const void *row, int arg, struct value *v)
 {
 	const struct trace_row *t = row;
