@@ -195,9 +195,11 @@ row() { grep -nF -- "$1" <<<"$SCREEN" | head -n 1 | cut -d: -f1; }
 	# A replay stands still.
 	[ "$SCREEN" = "$clock" ]
 	keys '[' '[' '['
-	shows "ms AGO"
+	shows " AGO"
+	local ago=${SCREEN%% AGO*}
 	keys ']'
-	shows "500ms AGO"
+	shows_not "${ago##* } AGO"
+	[[ $SCREEN == *" AGO"* ]]
 	keys l
 	shows_not PAUSED
 	ended
