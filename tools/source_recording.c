@@ -64,6 +64,7 @@ struct recording {
 	bool in_gap;
 	bool ended;		/* there was an end item */
 	bool filtered;
+	struct fi_settings recorded;	/* the filters it was recorded with */
 };
 
 /* ---- blocks --------------------------------------------------------------- */
@@ -329,6 +330,11 @@ static void get_server(struct recording *r)
 	}
 }
 
+static void get_settings(struct recording *r)
+{
+	next_struct(r, &r->recorded);
+}
+
 static void get_end(struct recording *r)
 {
 	r->ended = true;
@@ -336,6 +342,7 @@ static void get_end(struct recording *r)
 
 /* Records and ticks are not here: a replay may stop before one. */
 static void (*const get_item[REC_TYPES])(struct recording *r) = {
+	[REC_SETTINGS] = get_settings,
 	[REC_LEDGER] = get_ledger,
 	[REC_OPEN] = get_open,
 	[REC_SERVER] = get_server,
@@ -413,6 +420,8 @@ static bool read_description(struct recording *r)
 			read_info(&r->src.info, text, r->left);
 			info = true;
 		}
+		if (r->type == REC_SETTINGS)
+			get_settings(r);
 	}
 	return schema && info;
 }
@@ -692,7 +701,8 @@ static void notes(struct source *s)
 		fprintf(stderr, "'%s' has %" PRIu64 " records of operations that only a newer fuseiomap knows\n",
 			path, (uint64_t)r->unknown);
 	if (r->filtered)
-		fputs("the ledger is that of the recording, before this run's filters\n", stderr);
+		fputs("the ledger is that of all that was recorded, before the filters of this run\n",
+		      stderr);
 }
 
 /* ---- open and close ------------------------------------------------------- */
@@ -712,10 +722,24 @@ static void close_recording(struct source *s)
 	free(r);
 }
 
-static bool has_filter(const struct fi_settings *set)
+/* What filters go by, and nothing else. */
+static struct fi_settings filters_of(const struct fi_settings *s)
 {
-	return set->ino || set->min_lat_ns || set->dev || set->pid || set->tid || set->ops ||
-	       set->kinds || set->types || set->comm[0] || set->errors || set->shorts;
+	struct fi_settings f = {
+		.ino = s->ino, .min_lat_ns = s->min_lat_ns, .dev = s->dev, .pid = s->pid,
+		.tid = s->tid, .ops = s->ops, .kinds = s->kinds, .types = s->types,
+		.errors = s->errors, .shorts = s->shorts,
+	};
+
+	memcpy(f.comm, s->comm, sizeof(f.comm));
+	return f;
+}
+
+static bool same_filters(const struct fi_settings *a, const struct fi_settings *b)
+{
+	const struct fi_settings fa = filters_of(a), fb = filters_of(b);
+
+	return !memcmp(&fa, &fb, sizeof(fa));
 }
 
 static int start(struct source *s)
@@ -723,7 +747,8 @@ static int start(struct source *s)
 	struct recording *r = (struct recording *)s;
 
 	/* The session has looked up the mount by now. */
-	r->filtered = has_filter(&s->config.settings);
+	r->filtered = !same_filters(&s->config.settings, &(struct fi_settings){ 0 }) &&
+		      !same_filters(&s->config.settings, &r->recorded);
 	return 0;
 }
 
