@@ -251,7 +251,7 @@ static const char *next_string(struct recording *r)
 	return s;
 }
 
-static void get_mount(struct recording *r)
+static void add_mount(struct recording *r, bool gone_too)
 {
 	struct rec_mount m;
 	struct mount to;
@@ -263,7 +263,13 @@ static void get_mount(struct recording *r)
 	to.source = (char *)next_string(r);
 	to.fstype = (char *)next_string(r);
 	to.server_comm = (char *)next_string(r);
-	catalog_add_mount(r->src.config.catalog, &to);
+	if (gone_too || !to.gone)
+		catalog_add_mount(r->src.config.catalog, &to);
+}
+
+static void get_mount(struct recording *r)
+{
+	add_mount(r, true);
 }
 
 static void get_file(struct recording *r)
@@ -455,6 +461,17 @@ static int check_file_head(struct recording *r, const char *path)
 	return 0;
 }
 
+/* To the first block, if the file can be rewound; else what has been read is a gap. */
+static int rewind_file(struct recording *r, const char *path)
+{
+	forget_position(r);
+	if (lseek(r->in.fd, 0, SEEK_SET))
+		return 0;
+	r->in.pos = r->in.len = 0;
+	r->in.eof = false;
+	return check_file_head(r, path);
+}
+
 /*
  * The description comes first, and again later on in case that it is damaged: then
  * what stands before it is read with the later one, if the file can be rewound.
@@ -472,12 +489,20 @@ static int find_description(struct recording *r, const char *path)
 				path);
 	if (blocks == 1 && !r->gaps)
 		return 0;
-	forget_position(r);
-	if (lseek(r->in.fd, 0, SEEK_SET))
+	return rewind_file(r, path);
+}
+
+/* Those that come later in the recording, for a filter by mount: as they were there. */
+static int find_mounts(struct recording *r, const char *path)
+{
+	if (lseek(r->in.fd, 0, SEEK_CUR) < 0)
 		return 0;
-	r->in.pos = r->in.len = 0;
-	r->in.eof = false;
-	return check_file_head(r, path);
+	do {
+		while (next_item(r))
+			if (r->type == REC_MOUNT)
+				add_mount(r, false);
+	} while (next_block(r));
+	return rewind_file(r, path);
 }
 
 /* ---- replay --------------------------------------------------------------- */
@@ -770,6 +795,8 @@ static int open_recording(struct source **sp, const struct source_config *config
 		err = check_file_head(r, config->input);
 	if (!err)
 		err = find_description(r, config->input);
+	if (!err && config->find_mounts)
+		err = find_mounts(r, config->input);
 	if (err) {
 		close_recording(&r->src);
 		return err;
