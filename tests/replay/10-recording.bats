@@ -38,7 +38,7 @@ numbers()
 	$F top -b -j --view mounts -i $V1 2>/dev/null |
 		jq -s '[.[] | select(.type == "mount") | .begins // .begin] | add' >"$d/top"
 	cat "$d/hist" "$d/trace" "$d/top"
-	(($(<"$d/hist") > 400))
+	[ "$(<"$d/hist")" = 319 ]
 	diff "$d/hist" "$d/trace"
 	diff "$d/hist" "$d/top"
 }
@@ -53,7 +53,7 @@ numbers()
 	$F trace -j -i $V1 >"$BATS_TEST_TMPDIR/trace" 2>/dev/null
 	[ "$(jq -c 'select(.kind == "refused")' "$BATS_TEST_TMPDIR/trace" | grep -c .)" = 5 ]
 	[ "$(jq -r 'select(.kind == "refused") | .rule' "$BATS_TEST_TMPDIR/trace" | sort -u | grep -c .)" = 1 ]
-	[ "$(jq -r 'select(.kind == "begin") | .error // empty' "$BATS_TEST_TMPDIR/trace" | sort | uniq -c | tr -s ' ' | tr '\n' ';')" = "$(<tests/data/v1.errors)" ]
+	[ "$(jq -r 'select(.kind == "begin" and .error != 0) | .error' "$BATS_TEST_TMPDIR/trace" | sort | uniq -c | tr -s ' ' | tr '\n' ';')" = "$(<tests/data/v1.errors)" ]
 }
 
 @test "v1: what hangs is in flight at the end" {
@@ -65,7 +65,7 @@ numbers()
 	run -0 --separate-stderr $F trace --csv -i $V1
 	[[ $output == *buffered* ]]
 	run -0 --separate-stderr $F trace --stacks -i $V1
-	[[ $output == *iomapload\;*fuse_iomap_begin*" "[0-9]* ]]
+	grep -Eq '^iomapload;.*vfs_write_.*;iomap_iter_.* [0-9]+$' <<<"$output"
 }
 
 @test "v1: every view reads it, in every format" {
@@ -119,10 +119,4 @@ numbers()
 	$F hist -j -i $V1 2>/dev/null >"$BATS_TEST_TMPDIR/file"
 	cat $V1 | $F hist -j -i /dev/stdin 2>/dev/null >"$BATS_TEST_TMPDIR/pipe"
 	cmp "$BATS_TEST_TMPDIR/file" "$BATS_TEST_TMPDIR/pipe"
-}
-
-@test "the tour plays without a terminal" {
-	run -0 --separate-stderr demo/tour
-	[[ $output == *direct-read* ]]
-	((${#lines[@]} > 50))
 }
