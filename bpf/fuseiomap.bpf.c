@@ -192,10 +192,14 @@ static __always_inline struct fi_record *own_record(void *ctx, struct done *x)
 	return r;
 }
 
-/* No wake-up per record: the reader comes by itself, or when it gets tight. */
+/*
+ * No wake-up per record: the reader comes by itself, or when it gets tight; at once for
+ * the stack of a program, whose addresses have names only while it runs.
+ */
 static __always_inline void submit(struct fi_record *r)
 {
-	bool tight = bpf_ringbuf_query(&records, BPF_RB_AVAIL_DATA) >
+	bool tight = settings.user_stacks ||
+		     bpf_ringbuf_query(&records, BPF_RB_AVAIL_DATA) >
 		     bpf_ringbuf_query(&records, BPF_RB_RING_SIZE) / 4;
 
 	bpf_ringbuf_submit(r, tight ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP);
@@ -682,15 +686,45 @@ PROGRAM(iomap_ioend_error, MARK_IOEND_ERROR, on_late_error(st, error),
 /* ---- bad data ------------------------------------------------------------ */
 
 /* It names no inode; the operation it belongs to is the task's own. */
+static __always_inline bool wanted_refusal(const struct frame *f, const struct fi_begun *b)
+{
+	if (f || !is_filtered())
+		return true;
+	return b && wanted(b->dev, b->ino, FI_REFUSED, b->op);
+}
+
+static __always_inline void put_refusal(struct fi_record *r, const struct frame *f,
+					const struct fi_begun *b)
+{
+	if (f) {
+		r->dev = f->dev;
+		r->ino = f->ino;
+		r->nodeid = inode_nodeid((struct inode *)f->inode);
+		r->isize = f->isize;
+		r->pos = f->pos;
+		r->count = f->count;
+		r->unique = f->unique;
+		r->opflags = f->opflags;
+		r->op = f->op;
+	} else if (b) {
+		r->dev = b->dev;
+		r->ino = b->ino;
+		r->pos = b->pos;
+		r->opflags = b->opflags;
+		r->op = b->op;
+	}
+}
+
 static __noinline int on_bad_data(struct stack *st, int line, const char *rule)
 {
 	struct fi_done d = { .kind = FI_REFUSED, .error = -EUCLEAN, NO_TYPES };
+	const struct fi_begun *b = fi_begun_newest(&st->begun);
 	__u64 id = bpf_get_current_pid_tgid();
-	struct fi_ledger *l = ledger();
 	struct frame *f = top_frame(st);
+	struct fi_ledger *l = ledger();
 	struct fi_record *r;
 
-	if (!l || !enabled || (is_filtered() && !f))
+	if (!l || !enabled || !wanted_refusal(f, b))
 		return 0;
 	l->bad_data++;
 	if (!settings.records || !wanted_done(&d) ||
@@ -706,17 +740,7 @@ static __noinline int on_bad_data(struct stack *st, int line, const char *rule)
 	r->line = line;
 	bpf_get_current_comm(r->comm, sizeof(r->comm));
 	bpf_probe_read_kernel_str(r->rule, sizeof(r->rule), rule);
-	if (f) {
-		r->dev = f->dev;
-		r->ino = f->ino;
-		r->nodeid = inode_nodeid((struct inode *)f->inode);
-		r->isize = f->isize;
-		r->pos = f->pos;
-		r->count = f->count;
-		r->unique = f->unique;
-		r->opflags = f->opflags;
-		r->op = f->op;
-	}
+	put_refusal(r, f, b);
 	submit(r);
 	return 0;
 }

@@ -54,6 +54,14 @@ int fault_error(const struct fault *fault)
 	return fault->nr % faults->bad_every ? 0 : -faults->error[fault->op];
 }
 
+void fault_break_attr(struct faults *faults, struct stat *attr)
+{
+	if (!S_ISREG(attr->st_mode) ||
+	    atomic_fetch_add(&faults->seen_getattr, 1) + 1 != faults->bad_attr)
+		return;
+	attr->st_mode = (attr->st_mode & ~S_IFMT) | S_IFDIR;
+}
+
 void faults_release(struct faults *faults)
 {
 	pthread_mutex_lock(&faults->lock);

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/stat.h>
 
 #include "fuse_iomap_abi.h"
 
@@ -26,11 +27,13 @@ struct faults {
 	const struct bad_map *bad_map;
 	uint64_t bad_every;		/* errors and bad maps: every n-th request */
 	uint64_t hang_begin;		/* this begin hangs, counted from 1 */
+	uint64_t bad_attr;		/* this GETATTR of a file lies, counted from 1 */
 	bool want_end;			/* set WANT_IOMAP_END in all mappings */
 	uint64_t dev_size;		/* bytes; with block_size, where valid */
 	uint32_t block_size;		/* mappings end, so that some can not be */
 
 	atomic_ulong seen[FAULT_OPS];	/* requests so far */
+	atomic_ulong seen_getattr;	/* of regular files */
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
 	bool released;			/* nothing hangs any more */
@@ -55,6 +58,13 @@ int fault_error(const struct fault *fault);
  */
 void fault_break_map(const struct fault *fault, const struct fuse_iomap_begin_in *in,
 		     struct fuse_iomap_begin_out *out, uint32_t dev);
+
+/**
+ * A GETATTR: if it is its turn, the file becomes a directory in @attr. The kernel
+ * gives up an inode that changes its type: all I/O on it fails from then on, even
+ * that which is under way.
+ */
+void fault_break_attr(struct faults *faults, struct stat *attr);
 
 /** Let the begin that hangs go on, and none hang from now on. */
 void faults_release(struct faults *faults);

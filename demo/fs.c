@@ -335,6 +335,7 @@ static void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 {
 	struct stat attr = inode_stat(fs_of(req), inode_of(req, ino));
 
+	fault_break_attr(&fs_of(req)->faults, &attr);
 	fuse_reply_attr(req, &attr, TIMEOUT_S);
 }
 

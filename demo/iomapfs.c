@@ -135,7 +135,7 @@ static void parse_enosys(struct faults *faults, char *text)
 
 enum option_key {
 	KEY_BLOCK_SIZE = 256, KEY_EXTENT_MAX, KEY_NO_IOMAP, KEY_DELAY_SHARE, KEY_ENOSYS,
-	KEY_BAD_MAP, KEY_BAD_EVERY, KEY_HANG_BEGIN, KEY_WANT_END,
+	KEY_BAD_MAP, KEY_BAD_EVERY, KEY_HANG_BEGIN, KEY_WANT_END, KEY_BAD_ATTR,
 	KEY_DELAY, KEY_ERROR = KEY_DELAY + FAULT_OPS, KEY_LAST = KEY_ERROR + FAULT_OPS,
 };
 
@@ -168,6 +168,9 @@ static const struct argp_option options[] = {
 	  "Errors and bad mappings only in each N-th request of its kind (1)", 1 },
 	{ "hang-begin", KEY_HANG_BEGIN, "N", 0,
 	  "The N-th BEGIN since the mount is not answered before SIGUSR1 comes", 1 },
+	{ "bad-attr", KEY_BAD_ATTR, "N", 0,
+	  "The N-th GETATTR of a file says that it is a directory: the kernel gives the file "
+	  "up, and what is being written ends where its mapping does", 1 },
 	{ 0 }
 };
 
@@ -204,6 +207,9 @@ static int parse_knob(int key, char *arg, struct faults *faults)
 		return 0;
 	case KEY_HANG_BEGIN:
 		faults->hang_begin = parse_range("hang-begin", arg, 1, INT64_MAX);
+		return 0;
+	case KEY_BAD_ATTR:
+		faults->bad_attr = parse_range("bad-attr", arg, 1, INT64_MAX);
 		return 0;
 	case KEY_WANT_END:
 		faults->want_end = true;

@@ -257,6 +257,39 @@ static void do_short(const struct load *load)
 	do_verify(load);
 }
 
+/* One call of arg[1] bytes at arg[0], whatever comes of it. */
+static void do_once(const struct load *load)
+{
+	int fd = open_file(load, O_RDWR | O_CREAT);
+	uint8_t *buf = page_alloc(load->arg[1]);
+	ssize_t n;
+
+	fill(buf, load->arg[1], load->arg[0], load->tag);
+	n = pwrite(fd, buf, load->arg[1], load->arg[0]);
+	printf("op=once pos=%llu count=%llu result=%zd\n", (unsigned long long)load->arg[0],
+	       (unsigned long long)load->arg[1], n < 0 ? -(ssize_t)errno : n);
+	close(fd);
+	free(buf);
+}
+
+/*
+ * A new file that ends within a block, and grows over that end while the block is
+ * still to be written back: the kernel has to zero the rest of it, finds that its
+ * mapping will have changed by then, writes back and starts again.
+ */
+static void do_gap(const struct load *load)
+{
+	int fd = open_file(load, O_RDWR | O_CREAT | O_TRUNC);
+	uint8_t buf[100];
+
+	for (uint64_t pos = 0; pos <= 2 * PAGE; pos += 2 * PAGE) {
+		fill(buf, sizeof(buf), pos, load->tag);
+		expect(load, "write", pos, pwrite(fd, buf, sizeof(buf), pos), sizeof(buf));
+	}
+	close_file(load, fd);
+	printf("op=gap size=%zu\n", 2 * PAGE + sizeof(buf));
+}
+
 /* Allocation and size */
 
 static void allocate(const struct load *load, const char *op, int mode, uint64_t pos, uint64_t len)
@@ -585,6 +618,8 @@ static const struct command {
 	{ "read", 2, "N SIZE", "N reads of SIZE bytes from the start on", do_read },
 	{ "verify", 0, "", "read all; each byte is what was written there, or 0", do_verify },
 	{ "short", 0, "", "new file, writes from buffers with a bad end", do_short },
+	{ "once", 2, "POS BYTES", "one write; says how far it came", do_once },
+	{ "gap", 0, "", "new file, two small writes with a gap between", do_gap },
 	{ "prealloc", 1, "BYTES", "fallocate from 0 on", do_prealloc },
 	{ "punch", 2, "POS BYTES", "punch a hole", do_punch },
 	{ "zero", 2, "POS BYTES", "zero a range", do_zero },

@@ -22,9 +22,10 @@
  *   if that has none yet. The wait is split if request_sent was seen; without
  *   request_end before the done event the wake-up took no time.
  * - A thread of a server gets what it took with request_sent, whoever answers it.
- * - bad_data belongs to the operation on top of the task's stack. With a filter on who,
- *   where or what for it is only counted if there is one. Its record has what the
- *   stack knows of that, and the error that the caller gets: EUCLEAN.
+ * - bad_data belongs to the operation on top of the task's stack; if there is none, to
+ *   the newest BEGIN in the ring (filtered out, or ended by upstream's write_map). In
+ *   the second case the filters are asked with the kind `refused`, and what the ring
+ *   does not know is 0. Its error is what the caller gets: EUCLEAN.
  *
  * Upstream's events alone (settings.upstream)
  * -------------------------------------------
@@ -87,6 +88,15 @@ static inline void fi_begun_add(struct fi_begun_ring *r, __u32 dev, __u64 ino, _
 		.ino = ino, .pos = pos, .dev = dev,
 		.opflags = opflags & FI_OPFLAGS_BOTH, .op = op,
 	};
+}
+
+/* The BEGIN that began last; NULL: none yet. */
+static inline const struct fi_begun *fi_begun_newest(const struct fi_begun_ring *r)
+{
+	__u32 i = r->next - 1;
+
+	asm volatile("" : "+r"(i));
+	return r->next ? &r->begun[i & (FI_BEGUN - 1)] : 0;
 }
 
 /* The operation of an END. */

@@ -255,6 +255,8 @@ static int close_output(FILE *f, const struct opts *o)
 {
 	int err = fflush(f) || ferror(f) ? errno : 0;
 
+	if (err)
+		forget_errors(f);
 	if (f != stdout && fclose(f) && !err)
 		err = errno;
 	/* A reader that went away is no error. */

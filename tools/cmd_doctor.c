@@ -106,47 +106,70 @@ static enum result test_extra(struct doctor *d)
 	return test_events(d, EVENT_EXTRA, LIMITED);
 }
 
-/* gzopen() reads plain files too. */
-static enum result find_config(struct doctor *d, const char *path, const char *symbol)
+/* Where the kernel's build says what was set; NULL if it does not. */
+static const char *config_path(char *buf, size_t size)
 {
-	gzFile f = gzopen(path, "re");
-	enum result result = LIMITED;
-	size_t len = strlen(symbol);
-	char line[256];
+	struct utsname u;
 
-	if (!f)
-		return UNKNOWN;
-	while (gzgets(f, line, sizeof(line))) {
-		if (strncmp(line, symbol, len) || line[len] != '=')
-			continue;
-		result = line[len + 1] == 'n' ? LIMITED : GOOD;
-		break;
-	}
-	gzclose(f);
-	text_printf(&d->detail, "%s is %sset in %s", symbol, result == GOOD ? "" : "not ", path);
-	return result;
+	if (!access("/proc/config.gz", R_OK))
+		return "/proc/config.gz";
+	uname(&u);
+	snprintf(buf, size, "/boot/config-%s", u.release);
+	return access(buf, R_OK) ? NULL : buf;
 }
 
-/* What the options of the kernel's build say of one symbol. */
-static enum result test_symbol(struct doctor *d, const char *symbol)
+/* gzopen() reads plain files too. */
+static bool config_set(const char *path, const char *symbol)
 {
-	enum result result = find_config(d, "/proc/config.gz", symbol);
-	struct utsname u;
-	char path[256];
+	gzFile f = gzopen(path, "re");
+	size_t len = strlen(symbol);
+	bool set = false;
+	char line[256];
 
-	if (result != UNKNOWN)
-		return result;
-	uname(&u);
-	snprintf(path, sizeof(path), "/boot/config-%s", u.release);
-	result = find_config(d, path, symbol);
-	if (result == UNKNOWN)
-		text_printf(&d->detail, "no /proc/config.gz and no %s", path);
+	while (f && !set && gzgets(f, line, sizeof(line)))
+		set = !strncmp(line, symbol, len) && line[len] == '=' && line[len + 1] != 'n';
+	if (f)
+		gzclose(f);
+	return set;
+}
+
+/* A list that ends with NULL. */
+static enum result test_symbols(struct doctor *d, const char *const *symbols)
+{
+	enum result result = GOOD;
+	char buf[256];
+	const char *path = config_path(buf, sizeof(buf));
+
+	if (!path) {
+		text_printf(&d->detail, "no /proc/config.gz and no /boot/config for this kernel");
+		return UNKNOWN;
+	}
+	for (; *symbols; symbols++) {
+		if (config_set(path, *symbols))
+			continue;
+		text_printf(&d->detail, "%s%s", result == GOOD ? "" : ", ", *symbols);
+		result = LIMITED;
+	}
+	text_printf(&d->detail, "%sset in %s", result == GOOD ? "" : " not ", path);
 	return result;
 }
 
 static enum result test_config(struct doctor *d)
 {
-	return test_symbol(d, "CONFIG_FUSE_IOMAP");
+	static const char *const symbols[] = { "CONFIG_FUSE_IOMAP", NULL };
+
+	return test_symbols(d, symbols);
+}
+
+static enum result test_options(struct doctor *d)
+{
+	static const char *const symbols[] = {
+		"CONFIG_BPF_SYSCALL", "CONFIG_BPF_JIT", "CONFIG_BPF_EVENTS",
+		"CONFIG_DEBUG_INFO_BTF", "CONFIG_TRACING", "CONFIG_STACKTRACE",
+		"CONFIG_CGROUPS", "CONFIG_KALLSYMS", NULL,
+	};
+
+	return test_symbols(d, symbols);
 }
 
 static enum result test_enabled(struct doctor *d)
@@ -286,6 +309,8 @@ static const struct check checks[] = {
 	  "build the kernel with CONFIG_DEBUG_INFO_BTF=y", FI_NO_TRACEPOINTS },
 	{ "fuse-iomap in the kernel", test_config,
 	  "apply the series in kernel/patches, build with CONFIG_FUSE_IOMAP=y" },
+	{ "options of the kernel", test_options,
+	  "build the kernel with them; what each is missed for, the other checks tell" },
 	{ "fuse-iomap tracepoints", test_must,
 	  "apply the series in kernel/patches, build with CONFIG_FUSE_IOMAP=y; `make kernel' does it",
 	  FI_NO_TRACEPOINTS },

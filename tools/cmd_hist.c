@@ -156,6 +156,6 @@ const struct command cmd_hist = {
 	       "Of a window after the first, minimum and maximum are known only to the bin.",
 	.takes = OPT_FILTER | OPT_SOURCE | OPT_JSON | OPT_CSV | OPT_OUTPUT | OPT_DURATION |
 		 OPT_COMMAND | OPT_QUIET | OPT_BY | OPT_PCT | OPT_HGRM | OPT_SAVE | OPT_UNITS |
-		 OPT_COLOR,
+		 OPT_COLOR | OPT_CELLS,
 	.run = run,
 };

@@ -444,7 +444,10 @@ static void text_summary(struct look *l)
 		text_printf(t, " (+-%s)", fmt_ns(a, sizeof(a), l->all->tick_ns));
 	text_printf(t, "\n");
 	if (!l->s->o->input && !l->all->walked)
-		text_printf(t, "from /proc, without BPF: ages count from the first look, and ranges are those of the system call\n");
+		text_printf(t, "from /proc, without BPF%s%s%s: ages count from the first look, and ranges are those of the system call\n",
+			    l->all->no_bpf ? " (" : "",
+			    l->all->no_bpf ? strerror(-l->all->no_bpf) : "",
+			    l->all->no_bpf ? ", --backend bpf -v shows why)" : "");
 	if (l->all->missed)
 		text_printf(t, "the kernel's lists changed while they were read: there may be more\n");
 }

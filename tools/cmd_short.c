@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "commands.h"
+#include "error.h"
 #include "fold.h"
 #include "fuseiomap_count.h"
 #include "session.h"
@@ -18,6 +19,7 @@ struct inspector {
 	const struct opts *o;		/* as given: filters on findings */
 	struct shorts *shorts;
 	struct columns columns;
+	struct columns signature_columns;
 	struct signatures signatures;
 	struct fold *fold;		/* NULL: findings, not stacks */
 };
@@ -143,11 +145,11 @@ static void put_signatures_text(struct inspector *in)
 
 	if (in->signatures.n) {
 		text_add(t, "\n", 1);
-		columns_text_head(t, signature_columns, nr_signature_columns);
+		columns_text_head(t, in->signature_columns.c, in->signature_columns.n);
 	}
 	for (size_t i = 0; i < in->signatures.n; i++) {
 		row.sig = &in->signatures.sig[i];
-		columns_text(t, signature_columns, nr_signature_columns, &row, 0);
+		columns_text(t, in->signature_columns.c, in->signature_columns.n, &row, 0);
 		put_stack(t, s->catalog, "kernel", row.sig->kernel_stack);
 		put_stack(t, s->catalog, "user", row.sig->user_stack);
 	}
@@ -245,6 +247,7 @@ static int inspect(struct inspector *in, const struct opts *o)
 			.kernel_stacks = 1,
 			.user_stacks = o->user_stacks,
 		},
+		.stacks_optional = !o->stacks && !o->user_stacks,
 		.sink = on_record,
 		.ctx = in,
 	};
@@ -272,10 +275,16 @@ static int run(const struct opts *o)
 	struct inspector in = { .o = o };
 	int err;
 
+	if (o->kinds)
+		return complain(FI_USAGE, "short: --kind: a short write is made of all kinds; leave it out");
 	err = columns_choose(&in.columns, short_columns, nr_short_columns, o->columns,
 			     o->csv || o->json);
 	if (err)
 		return err;
+	columns_choose(&in.signature_columns, signature_columns, nr_signature_columns, NULL,
+		       false);
+	clock_columns(&in.columns, o->timestamps);
+	clock_columns(&in.signature_columns, o->timestamps);
 	in.shorts = shorts_new(on_finding, &in);
 	if (o->stacks && !o->json)
 		in.fold = fold_new();
@@ -284,6 +293,7 @@ static int run(const struct opts *o)
 	signatures_free(&in.signatures);
 	shorts_free(in.shorts);
 	columns_free(&in.columns);
+	columns_free(&in.signature_columns);
 	return err;
 }
 
@@ -305,7 +315,7 @@ const struct command cmd_short = {
 	       "line per stack, folded for flame graphs, with the number of findings. With --json "
 	       "each finding has its stacks.",
 	.takes = OPT_FILTER | OPT_SOURCE | OPT_JSON | OPT_CSV | OPT_OUTPUT | OPT_DURATION |
-		 OPT_COLUMNS | OPT_COMMAND | OPT_QUIET | OPT_STACKS | OPT_SAVE | OPT_UNITS |
+		 OPT_COLUMNS | OPT_COMMAND | OPT_QUIET | OPT_STACKS | OPT_SAVE | OPT_UNITS | OPT_TIMES |
 		 OPT_COLOR,
 	.run = run,
 };

@@ -105,6 +105,7 @@ static int run(const struct opts *o)
 			     o->csv || o->json);
 	if (err)
 		return err;
+	clock_columns(&t.columns, o->timestamps);
 	if ((o->stacks || o->user_stacks) && !o->json)
 		t.fold = fold_new();
 	err = trace(&t, o);
@@ -123,7 +124,7 @@ const struct command cmd_trace = {
 	       "they came from: one line per stack, folded for flame graphs, with the number of "
 	       "operations. With --json each operation has its stacks.",
 	.takes = OPT_FILTER | OPT_SOURCE | OPT_JSON | OPT_CSV | OPT_OUTPUT | OPT_DURATION |
-		 OPT_COLUMNS | OPT_COMMAND | OPT_QUIET | OPT_STACKS | OPT_SAVE | OPT_UNITS |
+		 OPT_COLUMNS | OPT_COMMAND | OPT_QUIET | OPT_STACKS | OPT_SAVE | OPT_UNITS | OPT_TIMES |
 		 OPT_COLOR,
 	.run = run,
 };

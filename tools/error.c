@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdio_ext.h>
 
 #include "error.h"
 
 int complain(enum exit_code code, const char *fmt, ...)
 {
-	char line[512];
+	char line[2048];
 	va_list ap;
 
 	va_start(ap, fmt);
@@ -14,4 +15,10 @@ int complain(enum exit_code code, const char *fmt, ...)
 	va_end(ap);
 	fprintf(stderr, "fuseiomap: %s\n", line);
 	return code;
+}
+
+void forget_errors(FILE *f)
+{
+	__fpurge(f);
+	clearerr(f);
 }

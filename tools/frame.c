@@ -271,9 +271,9 @@ static void title(struct frame *f, const struct top_input *in, const struct top_
 	line_add(l, LOOK_TITLE, "fuseiomap-top");
 	line_add(l, LOOK_PLAIN, "  ");
 	put_state(l, in, st, iv);
-	line_add(l, LOOK_PLAIN, "%s  every %gs  ",
+	line_add(l, LOOK_PLAIN, "%s  every %.3gs  ",
 		 fmt_clock(up, sizeof(up), iv->d.time_ns - in->start_ns),
-		 st->interval_ns / 1e9);
+		 in->input ? interval_s(iv) : st->interval_ns / 1e9);
 	if (in->input)
 		line_add(l, LOOK_PLAIN, "replay of %s, ", in->input);
 	line_add(l, LOOK_PLAIN, "Linux %s  %s", in->info->kernel, in->info->backend);

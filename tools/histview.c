@@ -12,10 +12,10 @@
 #include "histview.h"
 #include "names.h"
 
-#define MAX_LINES	20	/* of one histogram; then bins are joined */
+#define MAX_LINES	12	/* of one histogram; then bins are joined */
 #define MIN_GAP		3	/* empty lines in a row that are left out */
 #define BAR_LEN		40
-#define MAX_BARS	16	/* histograms that are drawn */
+#define MAX_BARS	8	/* histograms that are drawn */
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -537,7 +537,7 @@ static void text_percentiles(struct text *t, const struct histview *v,
 	text_printf(t, "  mean %s\n", fmt(buf, sizeof(buf), hist_mean(h)));
 }
 
-/* What it is of, in words: "begin, read, /mnt/file"; the parts in their order. */
+/* What it is of, in words: "begin, read, fio[1234]"; the parts in their order. */
 static void text_title(struct text *t, const struct item *it)
 {
 	const char *sep = " ";
@@ -555,6 +555,9 @@ static void text_title(struct text *t, const struct item *it)
 			continue;
 		text_printf(t, "%s", sep);
 		text_safe(t, v.s);
+		/* Many have the same name. */
+		if (c->get == get_name && (c->arg == BY_PROCESS || c->arg == BY_THREAD))
+			text_printf(t, "[%u]", c->arg == BY_PROCESS ? it->key.pid : it->key.tid);
 		sep = ", ";
 	}
 }
@@ -569,7 +572,7 @@ static void text_phase_sums(struct text *t, const struct fi_cell *c)
 		sum += c->phase_ns[i];
 	if (!c->split || !sum)
 		return;
-	text_printf(t, "  %-8s %6s %8s\n", "of this", "share", "mean");
+	text_printf(t, "  %-8s %6s %8s\n", "OF THIS", "SHARE", "MEAN");
 	for (int i = 0; i < FI_PHASES; i++)
 		text_printf(t, "  %-8s %5.1f%% %8s\n", phase_name[i],
 			    100.0 * c->phase_ns[i] / sum,
@@ -590,7 +593,7 @@ static void text_phases(struct text *t, const struct item *it, const struct item
 		sum += p->h->sum;
 	if (!sum)
 		return;
-	text_printf(t, "  %-8s %6s ", "of this", "share");
+	text_printf(t, "  %-8s %6s ", "OF THIS", "SHARE");
 	for (size_t i = 0; i < n; i++)
 		c[i].width = column_width(&c[i]) > 8 ? c[i].width : 8;
 	columns_text_head(t, c, n);
@@ -979,6 +982,11 @@ static void hgrm_name(struct text *t, const char *dir, const struct item *it)
 		last = c;
 	}
 	text_free(&title);
+	/* Different names can have become the same. */
+	if (it->by & BY_MOUNT)
+		text_printf(t, "-%u", it->key.dev);
+	if (it->by & BY_FILE)
+		text_printf(t, "-%" PRIu64, (uint64_t)it->key.ino);
 	text_printf(t, ".hgrm");
 }
 

@@ -124,7 +124,10 @@ static void options_section(struct text *t, const struct command *c)
 			text_printf(t, ".El\n");
 	}
 	if (c->takes & OPT_FILTER)
-		text_printf(t, ".Pp\nFilters act where the events arise, and all of them must hold.\n");
+		text_printf(t, ".Pp\nFilters act where the events arise, and all of them must hold.\n"
+			    "Those on tasks look at the task in which an operation ends: writeback, "
+			    "and ioends of asynchronous direct I/O, run in kernel threads, not in the "
+			    "process that wrote.\n");
 	text_printf(t, ".Pp\nA time is a number with one of ns, us, ms, s, m, h behind it, or "
 		    "seconds without;\na size has B, KiB, MiB or GiB behind it.\n");
 }

@@ -203,12 +203,15 @@ static void name_file(struct bpf_source *s, __u32 dev, __u64 ino)
 		catalog_add_fi_file(c, &key, &f);
 }
 
-/* Comms change, so a task that is known is looked up again. */
-static void name_task(struct bpf_source *s, __u32 tid)
+/* Comms change: one that is known is looked up again unless this is still its comm. */
+static void name_task(struct bpf_source *s, __u32 tid, const char *comm)
 {
 	struct catalog *c = s->base.config.catalog;
+	const struct task *known = c && comm ? catalog_task(c, tid) : NULL;
 	struct fi_task t;
 
+	if (known && !strncmp(known->comm, comm, FI_COMM_LEN))
+		return;
 	if (c && tid && !bpf_map_lookup_elem(bpf_map__fd(s->skel->maps.tasks), &tid, &t))
 		catalog_add_fi_task(c, tid, &t);
 }
@@ -287,6 +290,32 @@ static __s32 name_stack(struct bpf_source *s, __s32 raw, bool user, __u32 pid)
 	return want.id;
 }
 
+/*
+ * END's done event shows the mapping as the kernel keeps it, with flags that are
+ * Linux 7.3's own; records have those of the interface, as the server is told.
+ */
+static __u16 wire_mapflags(__u16 kernel)
+{
+	static const struct { __u16 kernel, wire; } flags[] = {
+		{ 1U << 0, FUSE_IOMAP_F_NEW },
+		{ 1U << 1, FUSE_IOMAP_F_DIRTY },
+		{ 1U << 2, FUSE_IOMAP_F_SHARED },
+		{ 1U << 3, FUSE_IOMAP_F_MERGED },
+		{ 1U << 6, FUSE_IOMAP_F_BOUNDARY },
+		{ 1U << 7, FUSE_IOMAP_F_ANON_WRITE },
+		{ 1U << 8, FUSE_IOMAP_F_ATOMIC_BIO },
+		{ 1U << 12, FUSE_IOMAP_F_WANT_IOMAP_END },
+		{ 1U << 14, FUSE_IOMAP_F_SIZE_CHANGED },
+		{ 1U << 15, FUSE_IOMAP_F_STALE },
+	};
+	__u16 wire = 0;
+
+	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++)
+		if (kernel & flags[i].kernel)
+			wire |= flags[i].wire;
+	return wire;
+}
+
 static int on_record(void *ctx, void *data, size_t size)
 {
 	struct bpf_source *s = ctx;
@@ -296,8 +325,10 @@ static int on_record(void *ctx, void *data, size_t size)
 	if (size < sizeof(r))
 		return 0;
 	memcpy(&r, data, sizeof(r));
+	if (r.kind == FI_END && !(r.flags & FI_F_UNSURE))
+		r.read.flags = wire_mapflags(r.read.flags);
 	name_file(s, r.dev, r.ino);
-	name_task(s, r.tid);
+	name_task(s, r.tid, r.comm);
 	r.kernel_stack = name_stack(s, r.kernel_stack, false, 0);
 	r.user_stack = name_stack(s, r.user_stack, true, r.pid);
 	if (config->sink)
@@ -395,6 +426,7 @@ static int open_bpf(struct source **sp, const struct source_config *config)
 {
 	const struct fi_settings *set = &config->settings;
 	struct bpf_source *s = xcalloc(1, sizeof(*s));
+	struct text none = { 0 };
 	int err;
 
 	libbpf_set_print(config->verbose ? print_all : print_nothing);
@@ -406,6 +438,9 @@ static int open_bpf(struct source **sp, const struct source_config *config)
 	s->percpu = xcalloc(s->ncpus, sizeof(struct fi_cell));
 	if (set->kernel_stacks || set->user_stacks)
 		s->symbols = symbols_new();
+	/* The kernel's now: while they are read, a process could end whose we want. */
+	if (set->kernel_stacks)
+		symbols_kernel(s->symbols, &none, NULL, 0);
 	err = load(s);
 	if (!err) {
 		err = attach(s);
@@ -521,7 +556,7 @@ static int read_cells(struct bpf_source *s, const struct bpf_map *map, struct ce
 	cells_sort(to);
 	for (size_t i = 0; i < to->n; i++)
 		if (!i || to->cell[i].key.tid != to->cell[i - 1].key.tid)
-			name_task(s, to->cell[i].key.tid);
+			name_task(s, to->cell[i].key.tid, NULL);
 	return 0;
 }
 
@@ -560,7 +595,7 @@ static int read_counters(struct bpf_source *s, const struct bpf_map *map, __u32 
 static void put_open(struct bpf_source *s, struct snapshot *to, const struct fi_open *o)
 {
 	name_file(s, o->dev, o->ino);
-	name_task(s, o->tid);
+	name_task(s, o->tid, o->comm);
 	snapshot_add_open(to, o);
 }
 

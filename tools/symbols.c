@@ -79,7 +79,30 @@ static int ksym_cmp(const void *a, const void *b)
 	return x->addr < y->addr ? -1 : x->addr > y->addr;
 }
 
-/* Addresses are 0 for those who may not know them: then nothing is found. */
+/*
+ * "ffffffff81000000 T name\t[module]". There are 100000 lines and more, so no
+ * sscanf(). Addresses are 0 for those who may not know them.
+ */
+static void read_ksym(struct symbols *s, char *line)
+{
+	char *name, *module, *end;
+	__u64 addr = strtoull(line, &end, 16);
+
+	if (!addr || *end != ' ' || !strchr("tTwW", end[1]) || end[2] != ' ')
+		return;
+	name = end + 3;
+	module = name + strcspn(name, "\t\n");
+	end = module + strcspn(module, "]\n");
+	*end = '\0';
+	if (*module == '\t' && module[1] == '[') {
+		*module = '\0';
+		module += 2;
+	} else {
+		*module = '\0';
+	}
+	add_ksym(s, addr, name, module);
+}
+
 static void read_kallsyms(struct symbols *s)
 {
 	FILE *f = fopen("/proc/kallsyms", "re");
@@ -90,14 +113,8 @@ static void read_kallsyms(struct symbols *s)
 	add_name(s, "");
 	if (!f)
 		return;
-	while (getline(&line, &size, f) > 0) {
-		char name[512], module[64] = "", type;
-		unsigned long long addr;
-
-		if (sscanf(line, "%llx %c %511s [%63[^]]", &addr, &type, name, module) >= 3 &&
-		    addr && strchr("tTwW", type))
-			add_ksym(s, addr, name, module);
-	}
+	while (getline(&line, &size, f) > 0)
+		read_ksym(s, line);
 	free(line);
 	fclose(f);
 	qsort(s->ksym, s->nr_ksyms, sizeof(*s->ksym), ksym_cmp);

@@ -255,8 +255,10 @@ static char *fixed_ns(char *buf, size_t size, uint64_t ns)
 		snprintf(buf, size, "%" PRIu64 "ns", ns);
 	else if (time_unit == 1000)
 		snprintf(buf, size, "%.1fus", ns / 1e3);
-	else
+	else if (time_unit == 1000000)
 		snprintf(buf, size, "%.3fms", ns / 1e6);
+	else
+		snprintf(buf, size, "%.6fs", ns / 1e9);
 	return buf;
 }
 

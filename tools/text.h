@@ -51,7 +51,7 @@ char *fmt_count(char *buf, size_t size, double count);
 #define FMT_LEN	24
 
 /*
- * Times in one unit of so many ns (1, 1000, 1000000) from now on, so that they
+ * Times in one unit of so many ns (1, 1000, 1000000, 1000000000) from now on, so that they
  * compare by eye and sort; 0: as above. fmt_ns_width() is what they need at least.
  */
 void fmt_set_unit(uint64_t unit_ns);

@@ -33,6 +33,9 @@ extern const size_t nr_trace_columns;
  */
 char *clock_text(char *buf, size_t size, const struct clock_view *c, __u64 time_ns);
 
+/* Makes room in the columns that show moments in this way. */
+void clock_columns(struct columns *c, enum timestamps how);
+
 /* "ENOSPC" for -ENOSPC; the number if it has no name. Returns buf. */
 char *errno_text(char *buf, size_t size, int error);
 

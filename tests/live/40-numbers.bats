@@ -25,17 +25,17 @@ is()
 @test "direct writes to a new file: one begin, end and ioend each" {
 	measure "$LOAD" --direct "$MNT" write 100 4096
 	for kind in begin end ioend; do
-		is done $kind write-direct 100
-		is bytes $kind write-direct 409600
-		is errors $kind write-direct 0
+		is done $kind append-direct 100
+		is bytes $kind append-direct 409600
+		is errors $kind append-direct 0
 	done
-	is written end write-direct 409600
-	is written ioend write-direct 409600
-	is sent ioend write-direct 100
-	is short end write-direct 0
+	is written end append-direct 409600
+	is written ioend append-direct 409600
+	is sent ioend append-direct 100
+	is short end append-direct 0
 	[ "$(jq -c 'select(.type == "counts" and .kind == "begin").used_types' "$TOOL_OUT")" = \
 		'{"unwritten":100}' ]
-	[ "$(jq -c 'select(.type == "shares") | [.op, .n]' "$TOOL_OUT")" = '["write-direct",100]' ]
+	[ "$(jq -c 'select(.type == "shares") | [.op, .n]' "$TOOL_OUT")" = '["append-direct",100]' ]
 }
 
 @test "direct overwrites: no allocation, nothing to tell the server" {
@@ -57,24 +57,24 @@ is()
 	is done end read-direct 100
 	is bytes end read-direct 409600
 	is written end read-direct 409600
-	[ -z "$(value "$TOOL_OUT" ioend write-direct done)" ]
+	[ -z "$(value "$TOOL_OUT" ioend append-direct done)" ]
 }
 
 @test "buffered appends: each end is sent, because the size changes" {
 	measure "$LOAD" "$MNT" append 50 4096
-	is done begin write 50
-	is sent end write 50
-	is written end write 204800
-	is short end write 0
+	is done begin append 50
+	is sent end append 50
+	is written end append 204800
+	is short end append 0
 }
 
 @test "short writes: counted once each, bytes missing to the byte" {
 	measure "$LOAD" "$MNT" short
 	# 16384 asked and 12288 written; 8192 and 3996; 8192 and nothing
-	is short end write 3
-	is bytes end write $((16384 + 8192 + 8192))
-	is written end write $((12288 + 3996))
-	is missing end write $((4096 + 4196 + 8192))
+	is short end append 3
+	is bytes end append $((16384 + 8192 + 8192))
+	is written end append $((12288 + 3996))
+	is missing end append $((4096 + 4196 + 8192))
 }
 
 @test "a scripted mix, with ftrace as the witness" {

@@ -141,6 +141,7 @@ static void one_unit_for_times(void **state)
 		{ 1, 1500, "abc         1500ns abc\n" },
 		{ 1000, 1500, "abc          1.5us abc\n" },
 		{ 1000000, 1500, "abc        0.002ms abc\n" },
+		{ 1000000000, 1500000, "abc      0.001500s abc\n" },
 		{ 1000, 12345678901, "abc    12345678.9us abc\n" },
 	};
 

@@ -361,6 +361,15 @@ static void results_are_read(void **state)
 	assert_true(~c->lat.min_inv == 100);
 }
 
+/* As of a hole at the end of a file. */
+#define LENGTHS	"{\"type\":\"hist\",\"what\":\"mapping_length\",\"map_type\":\"hole\",\"unit\":\"bytes\",\"n\":1,\"sum\":9223372036854710272,\"min\":9223372036854710272,\"max\":9223372036854710272,\"buckets\":[{\"lo\":8646911284551352320,\"hi\":9223372036854775808,\"n\":1}]}\n"
+
+static void numbers_up_to_64_bits(void **state)
+{
+	assert_int_equal(parse(HEADER WINDOW COUNTS HIST LENGTHS END), 0);
+	assert_int_equal(a.n, 1);
+}
+
 /* Told apart further, it is added up; each window is a run. */
 static void parts_and_windows(void **state)
 {
@@ -435,6 +444,7 @@ int main(void)
 		TEST(reasons),
 		TEST(text_and_csv_and_json),
 		TEST(results_are_read),
+		TEST(numbers_up_to_64_bits),
 		TEST(parts_and_windows),
 		TEST(cut_off_is_said_so),
 		TEST(bad_files_are_refused),
