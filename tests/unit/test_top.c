@@ -366,6 +366,15 @@ static void drilling_down_and_up(void **state)
 	assert_true(find("/srv/logs") > 0);
 }
 
+/* Keys that come faster than frames act on what they would have shown. */
+static void typing_ahead(void **state)
+{
+	press("\n\n\nj\n");
+	show(120, 40);
+	assert_true(find("mount /srv/data › file /srv/data/dir/big › process fio › thread fio-w") > 0);
+	assert_int_equal(top_level(&st)->view, VIEW_OPS);
+}
+
 /* From an operation, what is left is which mapping types, then where. */
 static void drilling_from_other_views(void **state)
 {
@@ -790,6 +799,7 @@ int main(void)
 		TEST(help_lists_every_key),
 		TEST(keys_are_distinct),
 		TEST(drilling_down_and_up),
+		TEST(typing_ahead),
 		TEST(drilling_from_other_views),
 		TEST(sorting),
 		TEST(choosing_columns),
