@@ -116,7 +116,8 @@ static void warn_incomplete(const struct results *runs)
 				runs->run[i]->file);
 }
 
-static bool mixes_samples(const struct sides *s)
+/* Runs on a kernel without done events. */
+static size_t samples(const struct sides *s)
 {
 	size_t n = 0;
 
@@ -124,7 +125,12 @@ static bool mixes_samples(const struct sides *s)
 		n += s->a.run[i]->upstream;
 	for (size_t i = 0; i < s->b.n; i++)
 		n += s->b.run[i]->upstream;
-	return n && n != s->a.n + s->b.n;
+	return n;
+}
+
+static bool mixes_samples(const struct sides *s)
+{
+	return samples(s) && samples(s) != s->a.n + s->b.n;
 }
 
 /* ---- --fail-if ----------------------------------------------------------- */
@@ -216,6 +222,8 @@ static void put_text(FILE *f, const struct sides *s, const struct diff *d)
 	text_side(&t, 'A', &s->a);
 	text_side(&t, 'B', &s->b);
 	text_noise(&t, s, d);
+	if (samples(s))
+		text_printf(&t, "end and ioend: only those that were sent, where the kernel does not show the others\n");
 	text_add(&t, "\n", 1);
 	diff_text(&t, d);
 	fwrite(t.s, 1, t.len, f);

@@ -75,7 +75,8 @@ static void take_interval(struct top *t)
 
 static void put_batch(struct top *t)
 {
-	struct batch b = { .n = t->frames, .filter = t->filter, .csv_head = t->frames == 1 };
+	struct batch b = { .n = t->frames, .filter = t->filter, .csv_head = t->frames == 1,
+			   .timestamps = t->s.o->timestamps };
 
 	b.shown = t->o.view ? 1U << t->st.level[0].view :
 		  t->o.csv ? BIT(FILES) : BIT(MOUNTS) | BIT(FILES) | BIT(OPS);
@@ -427,6 +428,6 @@ const struct command cmd_top = {
 	       "errors>0, begin_p99_ns>5ms, fstype=fuse.",
 	.takes = OPT_FILTER | OPT_SOURCE | OPT_INTERVAL | OPT_BATCH | OPT_TABLE | OPT_JSON |
 		 OPT_CSV | OPT_OUTPUT | OPT_DURATION | OPT_QUIET | OPT_SAVE | OPT_COMMAND |
-		 OPT_UNITS | OPT_COLOR | OPT_CELLS,
+		 OPT_UNITS | OPT_TIMES | OPT_COLOR | OPT_CELLS,
 	.run = run,
 };

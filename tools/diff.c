@@ -412,7 +412,7 @@ static void fmt_change(char *buf, size_t size, const struct diff_row *r)
 	double by = r->b.mean - r->a.mean;
 
 	if (r->m->unit == M_SHARE)
-		snprintf(buf, size, "%+.2g pp", 100 * by);
+		snprintf(buf, size, "%+.3g pp", 100 * by);
 	else if (!r->a.mean)
 		snprintf(buf, size, "from 0");
 	else if (fabs(by / r->a.mean) < 9.995)

@@ -6,6 +6,7 @@
 #ifndef FRAME_H
 #define FRAME_H
 
+#include "opts.h"
 #include "source.h"
 #include "topview.h"
 
@@ -168,6 +169,7 @@ struct batch {
 	unsigned long n;		/* number of the interval, from 1 */
 	const struct filter *filter;	/* by view */
 	bool csv_head;			/* the first lines are the names */
+	enum timestamps timestamps;	/* of text */
 };
 
 void batch_text(struct text *t, const struct top_input *in, const struct top_state *st,

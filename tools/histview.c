@@ -94,17 +94,22 @@ static void make_hists(struct items *list, const struct histview *v, const struc
 					   &list->hists[FI_H_PHASE(k, op, ph)]);
 }
 
+/* The key is a row's first member. */
+static int row_cmp(const void *key, const void *row)
+{
+	return cell_key_cmp(key, row);
+}
+
 static const struct fi_hist *find_phase(const struct items *list, const struct window *w,
 					const struct fi_cell_key *key, int kind, int phase)
 {
 	const struct rows *rows = &list->rows[1 + phase];
+	const struct row *r;
 
 	if (!w->phase_now)
 		return list->hists ? &list->hists[FI_H_PHASE(kind, key->op, phase)] : NULL;
-	for (size_t i = 0; i < rows->n; i++)
-		if (!cell_key_cmp(&rows->row[i].key, key))
-			return &rows->row[i].kind[kind].lat;
-	return NULL;
+	r = rows->n ? bsearch(key, rows->row, rows->n, sizeof(*r), row_cmp) : NULL;
+	return r ? &r->kind[kind].lat : NULL;
 }
 
 /* Without a table for it there are still the sums, in the cell. */
@@ -714,6 +719,9 @@ void histview_text(struct text *t, const struct histview *v, const struct window
 	struct items list;
 
 	items_make(&list, v, w);
+	if (w->more || w->nr > 1)
+		text_printf(t, "%s== window %u: %.3f s\n", w->nr > 1 ? "\n" : "", w->nr,
+			    (w->now->time_ns - w->before->time_ns) / 1e9);
 	if (!list.n) {
 		text_printf(t, "no fuse-iomap operations in %.3f s\n",
 			    (w->now->time_ns - w->before->time_ns) / 1e9);

@@ -284,6 +284,11 @@ static void reasons(void **state)
 	compare();
 	rule_reason(&text, row("begin.read.mean"));
 	assert_string_equal(text.s, "begin.read.mean went from 1us to 2us (+100.0%)");
+	last(&b)->op[FI_BEGIN][FI_READ].errors = 100;
+	compare();
+	text_clear(&text);
+	rule_reason(&text, row("begin.read.errors"));
+	assert_string_equal(text.s, "begin.read.errors went from 0% to 100% (+100 pp)");
 }
 
 /* ---- output -------------------------------------------------------------- */
