@@ -918,9 +918,7 @@ int open_ops(struct bpf_iter__task *ctx)
 	if (!st)
 		return 0;
 	for (__u32 i = 0; i < FI_DEPTH; i++)
-		if (i < st->depth)
+		if (i < st->depth && (!settings.upstream || st->frame[i].unique))
 			put_open(ctx->meta->seq, task, &st->frame[i]);
-	if (settings.upstream && st->late.open.start_ns)
-		bpf_seq_write(ctx->meta->seq, &st->late.open, sizeof(st->late.open));
 	return 0;
 }

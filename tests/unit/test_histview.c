@@ -187,6 +187,18 @@ static void window_is_a_difference(void **state)
 	assert_has(text.s, "    250 ");
 }
 
+static void windows_have_a_title(void **state)
+{
+	put(&now, FI_END, FI_WRITE, 1, 1000);
+	before.time_ns = 500000000;
+	window.nr = 2;
+	assert_has(as_text(), "\n== window 2: 1.500 s\nEVENT ");
+	window.nr = 1;
+	assert_null(strstr(as_text(), "=="));
+	window.more = true;
+	assert_memory_equal(as_text(), "== window 1: 1.500 s\n", 21);
+}
+
 static void phases_and_lengths(void **state)
 {
 	put(&now, FI_BEGIN, FI_READ, 1, 100);
@@ -358,9 +370,15 @@ static void csv_of_bins(void **state)
 {
 	put(&now, FI_BEGIN, FI_READ, 2, 100);
 	opts.bins = true;
+	now.shares[FI_WRITE].n[0] = 1;
+	now.shares[FI_WRITE].n[10] = 2;
+	now.shares[FI_WRITE].n[11] = 3;
 	assert_string_equal(as_csv(),
 		"window,what,kind,op,map_type,phase,unit,lo,hi,n\n"
-		"1,latency,begin,read,,,ns,96,104,2\n");
+		"1,latency,begin,read,,,ns,96,104,2\n"
+		"1,share,,write,,,percent,0,0,1\n"
+		"1,share,,write,,,percent,90,100,2\n"
+		"1,share,,write,,,percent,100,100,3\n");
 }
 
 /* As HdrHistogram.outputPercentileDistribution() would. */
@@ -430,6 +448,7 @@ int main(void)
 		TEST(lines_add_up),
 		TEST(gaps_are_cut),
 		TEST(window_is_a_difference),
+		TEST(windows_have_a_title),
 		TEST(phases_and_lengths),
 		TEST(phases_of_all_operations),
 		TEST(phases_of_files),
