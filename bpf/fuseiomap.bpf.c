@@ -192,10 +192,14 @@ static __always_inline struct fi_record *own_record(void *ctx, struct done *x)
 	return r;
 }
 
-/* No wake-up per record: the reader comes by itself, or when it gets tight. */
+/*
+ * No wake-up per record: the reader comes by itself, or when it gets tight; at once for
+ * the stack of a program, whose addresses have names only while it runs.
+ */
 static __always_inline void submit(struct fi_record *r)
 {
-	bool tight = bpf_ringbuf_query(&records, BPF_RB_AVAIL_DATA) >
+	bool tight = settings.user_stacks ||
+		     bpf_ringbuf_query(&records, BPF_RB_AVAIL_DATA) >
 		     bpf_ringbuf_query(&records, BPF_RB_RING_SIZE) / 4;
 
 	bpf_ringbuf_submit(r, tight ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP);
@@ -914,9 +918,7 @@ int open_ops(struct bpf_iter__task *ctx)
 	if (!st)
 		return 0;
 	for (__u32 i = 0; i < FI_DEPTH; i++)
-		if (i < st->depth)
+		if (i < st->depth && (!settings.upstream || st->frame[i].unique))
 			put_open(ctx->meta->seq, task, &st->frame[i]);
-	if (settings.upstream && st->late.open.start_ns)
-		bpf_seq_write(ctx->meta->seq, &st->late.open, sizeof(st->late.open));
 	return 0;
 }

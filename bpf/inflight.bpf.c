@@ -8,12 +8,7 @@
  * checked before it is believed, and user space looks again when a list did not
  * end where it should. A request that hangs does not move.
  */
-#include <linux/types.h>
-#include <linux/bpf.h>
-#include <stdbool.h>
-#include <bpf/bpf_helpers.h>
-#include <bpf/bpf_core_read.h>
-
+#include "path.h"
 #include "fuseiomap_inflight.h"
 
 char LICENSE[] SEC("license") = "GPL";
@@ -23,173 +18,8 @@ char LICENSE[] SEC("license") = "GPL";
 #define MAX_DEVICES	1024
 #define MAX_QUEUES	1024		/* of io_uring: one per CPU */
 #define HASH_LISTS	256		/* FUSE_PQ_HASH_SIZE */
+#define MAX_INODES	(1 << 22)
 #define FUSE_DEV_NR	(10 << 20 | 229)
-
-#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
-
-struct list_head {
-	struct list_head *next;
-};
-
-typedef struct {
-	int counter;
-} atomic_t;
-
-struct super_block {
-	__u32 s_dev;
-};
-
-struct inode {
-	struct super_block *i_sb;
-	__u64 i_ino;
-	__s64 i_size;
-	__u32 i_rdev;
-};
-
-struct fuse_inode {
-	struct inode inode;
-	__u64 nodeid;
-};
-
-struct path {
-	void *mnt;
-};
-
-struct file {
-	struct inode *f_inode;
-	struct path f_path;
-	void *private_data;
-};
-
-struct task_struct {
-	int pid;
-	int tgid;
-	char comm[FI_COMM_LEN];
-};
-
-struct wait_queue_entry {
-	void *private;
-	struct list_head entry;
-};
-
-typedef struct wait_queue_head {
-	struct list_head head;
-} wait_queue_head_t;
-
-struct fuse_in_header {
-	__u32 opcode;
-	__u64 unique;
-	__u64 nodeid;
-	__u32 pid;
-};
-
-struct fuse_out_header {
-	__u64 unique;
-};
-
-struct fuse_in_arg {
-	unsigned int size;
-	const void *value;
-};
-
-struct fuse_args {
-	__u8 in_numargs;
-	struct fuse_in_arg in_args[1];
-};
-
-struct fuse_iqueue {
-	struct list_head pending;
-};
-
-struct fuse_pqueue {
-	struct list_head *processing;
-	struct list_head io;
-};
-
-struct fuse_ring_queue {
-	struct list_head fuse_req_queue;
-	struct list_head fuse_req_bg_queue;
-	struct fuse_pqueue fpq;
-};
-
-struct fuse_ring {
-	unsigned long nr_queues;
-	struct fuse_ring_queue **queues;
-};
-
-struct fuse_conn {
-	__u32 dev;
-};
-
-struct fuse_chan {
-	struct fuse_conn *conn;
-	struct fuse_iqueue iq;
-	struct list_head devices;
-	struct list_head bg_queue;
-	atomic_t num_waiting;
-	struct fuse_ring *ring;
-	struct {
-		unsigned int req_timeout;
-	} timeout;
-};
-
-struct fuse_dev {
-	struct fuse_chan *chan;
-	struct fuse_pqueue pq;
-	struct list_head entry;
-};
-
-struct fuse_req {
-	struct list_head list;
-	struct fuse_args *args;
-	unsigned long flags;
-	struct {
-		struct fuse_in_header h;
-	} in;
-	struct {
-		struct fuse_out_header h;
-	} out;
-	wait_queue_head_t waitq;
-	struct fuse_chan *chan;
-	unsigned long create_time;
-};
-
-/* Until 7.2 there was no channel: all of it was in the connection. */
-struct fuse_conn___old {
-	struct fuse_iqueue iq;
-	struct list_head devices;
-	struct list_head bg_queue;
-	atomic_t num_waiting;
-	struct fuse_ring *ring;
-	struct {
-		unsigned int req_timeout;
-	} timeout;
-};
-
-struct fuse_dev___old {
-	struct fuse_conn___old *fc;
-};
-
-struct fuse_mount___old {
-	struct fuse_conn___old *fc;
-};
-
-struct fuse_req___old {
-	struct fuse_mount___old *fm;
-};
-
-enum fuse_req_flag {
-	FR_FORCE = 1,
-	FR_BACKGROUND = 2,
-	FR_INTERRUPTED = 5,
-};
-
-struct bpf_iter__task_file {
-	struct task_struct *task;
-	struct file *file;
-};
-
-#pragma clang attribute pop
 
 /* ---- what we give to user space ------------------------------------------ */
 
@@ -213,6 +43,13 @@ struct {
 	__type(key, struct fi_wait_file_key);
 	__type(value, __u32);
 } wanted SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct path_room);
+} path_rooms SEC(".maps");
 
 /* Set back by user space before each run. */
 __u64 jiffies;			/* at the end of the run */
@@ -507,18 +344,25 @@ static void look_at_old_connection(const struct fuse_conn___old *fc, __u32 serve
 /* A file of /dev/fuse that is not, or no more, connected has 0 or 1 there. */
 #define CONNECTED(p)	((__u64)(p) > 4096)
 
-SEC("iter/task_file")
-int look_at_servers(struct bpf_iter__task_file *ctx)
+static struct fuse_dev *fuse_dev_of(struct bpf_iter__task_file *ctx)
 {
-	struct task_struct *task = ctx->task;
 	struct file *file = ctx->file;
 	struct fuse_dev *dev;
 
-	jiffies = bpf_jiffies64();
-	if (!task || !file || BPF_CORE_READ(file, f_inode, i_rdev) != FUSE_DEV_NR)
-		return 0;
+	if (!file || BPF_CORE_READ(file, f_inode, i_rdev) != FUSE_DEV_NR)
+		return NULL;
 	dev = BPF_CORE_READ(file, private_data);
-	if (!CONNECTED(dev))
+	return CONNECTED(dev) ? dev : NULL;
+}
+
+SEC("iter/task_file")
+int look_at_servers(struct bpf_iter__task_file *ctx)
+{
+	struct fuse_dev *dev = fuse_dev_of(ctx);
+	struct task_struct *task = ctx->task;
+
+	jiffies = bpf_jiffies64();
+	if (!task || !dev)
 		return 0;
 	if (bpf_core_field_exists(dev->chan)) {
 		struct fuse_chan *chan = BPF_CORE_READ(dev, chan);
@@ -566,5 +410,104 @@ int look_at_files(struct bpf_iter__task_file *ctx)
 	if (bpf_d_path(&file->f_path, f->path, sizeof(f->path)) < 0)
 		f->path[0] = '\0';
 	bpf_ringbuf_submit(f, 0);
+	return 0;
+}
+
+/*
+ * What nobody has open any more, but is being written back: of all inodes that
+ * the kernel keeps of these mounts. Takes long where they are many, so it comes
+ * last, and only for what is still wanted.
+ */
+static void tell_inode(struct inode *inode, const struct fi_wait_file_key *key)
+{
+	__u32 zero = 0;
+	struct path_room *room = bpf_map_lookup_elem(&path_rooms, &zero);
+	struct fi_wait_inode *to;
+
+	if (!room)
+		return;
+	room->file.nodeid = key->nodeid;
+	fill_path(room, inode);
+	to = bpf_ringbuf_reserve(&items, sizeof(*to), 0);
+	if (!to) {
+		full++;
+		return;
+	}
+	to->type = FI_WAIT_INODE;
+	to->pad = 0;
+	to->key = *key;
+	to->ino = BPF_CORE_READ(inode, i_ino);
+	to->isize = BPF_CORE_READ(inode, i_size);
+	bpf_probe_read_kernel(&to->file, sizeof(to->file), &room->file);
+	bpf_ringbuf_submit(to, 0);
+}
+
+struct inode_walk {
+	__u64 head;
+	__u64 at;
+	__u32 dev;
+	__u32 pad;
+};
+
+static long next_inode(__u32 i, struct inode_walk *w)
+{
+	struct list_head *list = (void *)w->at;
+	struct fi_wait_file_key key = { .dev = w->dev };
+	struct inode *inode;
+	__u64 next;
+
+	if (!w->at || w->at == w->head)
+		return 1;
+	inode = (void *)w->at - bpf_core_field_offset(struct inode, i_sb_list);
+	key.nodeid = inode_nodeid(inode);
+	if (!bpf_map_delete_elem(&wanted, &key))
+		tell_inode(inode, &key);
+	next = (__u64)BPF_CORE_READ(list, next);
+	/* Taken off the list while we were on it. */
+	if (next == w->at)
+		return 1;
+	w->at = next;
+	return 0;
+}
+
+static void walk_inodes(struct fuse_conn *fc)
+{
+	struct list_head *first = BPF_CORE_READ(fc, mounts.next);
+	struct fuse_mount *fm = (void *)first - bpf_core_field_offset(struct fuse_mount, fc_entry);
+	struct inode_walk w = { 0 };
+	struct super_block *sb;
+	struct list_head *list;
+
+	if (!first || (__u64)first == (__u64)fc + bpf_core_field_offset(struct fuse_conn, mounts))
+		return;
+	sb = BPF_CORE_READ(fm, sb);
+	if (!sb)
+		return;
+	w.dev = BPF_CORE_READ(sb, s_dev);
+	w.head = (__u64)sb + bpf_core_field_offset(struct super_block, s_inodes);
+	list = (void *)w.head;
+	w.at = (__u64)BPF_CORE_READ(list, next);
+	bpf_loop(MAX_INODES, next_inode, &w, 0);
+}
+
+SEC("iter/task_file")
+int look_at_inodes(struct bpf_iter__task_file *ctx)
+{
+	struct fuse_dev *dev = fuse_dev_of(ctx);
+	struct fuse_conn *fc;
+
+	if (!dev)
+		return 0;
+	if (bpf_core_field_exists(dev->chan)) {
+		struct fuse_chan *chan = BPF_CORE_READ(dev, chan);
+
+		if (!CONNECTED(chan))
+			return 0;
+		fc = BPF_CORE_READ(chan, conn);
+	} else {
+		fc = (void *)BPF_CORE_READ((struct fuse_dev___old *)dev, fc);
+	}
+	if (CONNECTED(fc) && mark_walked((__u64)fc))
+		walk_inodes(fc);
 	return 0;
 }

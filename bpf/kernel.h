@@ -20,9 +20,18 @@ typedef long ssize_t;
 
 struct dentry;
 
+typedef struct {
+	int counter;
+} atomic_t;
+
+struct list_head {
+	struct list_head *next;
+};
+
 struct super_block {
 	__u32 s_dev;
 	struct dentry *s_root;
+	struct list_head s_inodes;
 };
 
 struct hlist_node {
@@ -37,7 +46,19 @@ struct inode {
 	struct super_block *i_sb;
 	__u64 i_ino;
 	loff_t i_size;
+	__u32 i_rdev;
 	struct hlist_head i_dentry;
+	struct list_head i_sb_list;
+};
+
+struct path {
+	struct dentry *dentry;
+};
+
+struct file {
+	struct inode *f_inode;
+	struct path f_path;
+	void *private_data;
 };
 
 struct qstr {
@@ -75,38 +96,124 @@ struct iomap_iter {
 	struct iomap iomap;
 };
 
+struct wait_queue_entry {
+	void *private;
+	struct list_head entry;
+};
+
+typedef struct wait_queue_head {
+	struct list_head head;
+} wait_queue_head_t;
+
 struct fuse_in_header {
 	__u32 opcode;
 	__u64 unique;
+	__u64 nodeid;
+	__u32 pid;
 };
 
 struct fuse_out_header {
 	__s32 error;
+	__u64 unique;
+};
+
+struct fuse_in_arg {
+	unsigned int size;
+	const void *value;
+};
+
+struct fuse_args {
+	__u8 in_numargs;
+	struct fuse_in_arg in_args[1];
+};
+
+struct fuse_iqueue {
+	struct list_head pending;
+};
+
+struct fuse_pqueue {
+	struct list_head *processing;
+	struct list_head io;
+};
+
+struct fuse_ring_queue {
+	struct list_head fuse_req_queue;
+	struct list_head fuse_req_bg_queue;
+	struct fuse_pqueue fpq;
+};
+
+struct fuse_ring {
+	unsigned long nr_queues;
+	struct fuse_ring_queue **queues;
 };
 
 struct fuse_conn {
 	__u32 dev;
+	struct list_head mounts;
 };
 
 struct fuse_chan {
 	struct fuse_conn *conn;
+	struct fuse_iqueue iq;
+	struct list_head devices;
+	struct list_head bg_queue;
+	atomic_t num_waiting;
+	struct fuse_ring *ring;
+	struct {
+		unsigned int req_timeout;
+	} timeout;
+};
+
+struct fuse_dev {
+	struct fuse_chan *chan;
+	struct fuse_pqueue pq;
+	struct list_head entry;
 };
 
 struct fuse_req {
+	struct list_head list;
+	struct fuse_args *args;
+	unsigned long flags;
 	struct {
 		struct fuse_in_header h;
 	} in;
 	struct {
 		struct fuse_out_header h;
 	} out;
+	wait_queue_head_t waitq;
 	struct fuse_chan *chan;
+	unsigned long create_time;
 };
 
-/* Until 7.2 a request knew its mount. */
+enum fuse_req_flag {
+	FR_FORCE = 1,
+	FR_BACKGROUND = 2,
+	FR_INTERRUPTED = 5,
+};
+
 struct fuse_mount {
 	struct fuse_conn *fc;
+	struct super_block *sb;
+	struct list_head fc_entry;
 };
 
+/* Until 7.2 there was no channel: the queues were in the connection. */
+struct fuse_conn___old {
+	struct fuse_iqueue iq;
+	struct list_head devices;
+	struct list_head bg_queue;
+	atomic_t num_waiting;
+	struct fuse_ring *ring;
+	struct {
+		unsigned int req_timeout;
+	} timeout;
+};
+
+struct fuse_dev___old {
+	struct fuse_conn___old *fc;
+};
+
+/* And a request knew its mount. */
 struct fuse_req___old {
 	struct fuse_mount *fm;
 };
@@ -131,6 +238,11 @@ struct task_struct {
 	sigset_t blocked;
 	struct sigpending pending;
 	char comm[16];
+};
+
+struct bpf_iter__task_file {
+	struct task_struct *task;
+	struct file *file;
 };
 
 struct seq_file;

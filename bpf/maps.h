@@ -7,6 +7,7 @@
 #define FUSEIOMAP_MAPS_H
 
 #include "kernel.h"
+#include "path.h"
 #include "fuseiomap.h"
 #include "fuseiomap_count.h"
 #include "fuseiomap_pair.h"
@@ -166,12 +167,7 @@ struct {
 	__type(value, struct fi_task);
 } tasks SEC(".maps");
 
-/* Room to put a path together: [0] for events, [1] for the list of open operations. */
-struct path_room {
-	struct fi_file file;
-	char slack[FI_PATH_LEN];	/* a component may begin at the last byte */
-};
-
+/* [0] for events, [1] for the list of open operations. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 2);

@@ -241,7 +241,8 @@ static __always_inline void note_done(struct fi_ledger *l, const struct fi_done 
 	if (kind >= FI_KINDS)
 		return;
 	l->in_flight[kind]--;
-	if (d->flags & FI_F_SENT && !(d->flags & FI_F_SPLIT) && !d->error)
+	if (d->flags & FI_F_SENT && d->flags & FI_F_TIMED && !(d->flags & FI_F_SPLIT) &&
+	    !d->error)
 		l->unsplit++;
 	if (d->flags & FI_F_SENT)
 		l->sent[kind]++;

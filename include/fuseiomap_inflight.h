@@ -24,7 +24,8 @@ enum fi_waits {
 enum fi_wait_type {
 	FI_WAIT_REQUEST,
 	FI_WAIT_CONNECTION,	/* a process that holds one */
-	FI_WAIT_FILE,
+	FI_WAIT_FILE,		/* that some process has open */
+	FI_WAIT_INODE,		/* that the kernel knows of */
 };
 
 #define FI_WAIT_FORCED		(1U << 0)	/* not even a fatal signal ends it */
@@ -75,7 +76,7 @@ struct fi_wait_file_key {
 	__u64 nodeid;
 };
 
-/* A file that some process has open and that user space asked for. */
+/* Files that user space asked for. */
 struct fi_wait_file {
 	__u32 type;
 	__u32 pad;
@@ -83,6 +84,15 @@ struct fi_wait_file {
 	__u64 ino;
 	__u64 isize;
 	char  path[FI_WAIT_PATH_LEN];	/* "" if it could not be had */
+};
+
+struct fi_wait_inode {
+	__u32 type;
+	__u32 pad;
+	struct fi_wait_file_key key;
+	__u64 ino;
+	__u64 isize;
+	struct fi_file file;
 };
 
 #endif

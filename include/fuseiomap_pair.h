@@ -46,6 +46,8 @@
  * - An END or IOEND that sent no request when its task's next BEGIN, END or IOEND
  *   starts is done then, not timed: an IOEND not sent, an END sent. (The kernel lacks
  *   the request events, or the server has no IOEND.)
+ * - Until such an end comes, an operation is in flight to the ledger; but listed as
+ *   open is only what sent a request, since all else may be over.
  * - The mapping of an END is what the server is told, flags in its numbers.
  */
 #ifndef FUSEIOMAP_PAIR_SHARED_H

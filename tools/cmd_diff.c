@@ -70,7 +70,7 @@ static bool noise_known(const struct sides *s)
 
 static size_t numbers_of(const struct diff *d)
 {
-	return d->n - diff_count(d, V_ONLY_A) - diff_count(d, V_ONLY_B);
+	return diff_shown(d) - diff_count(d, V_ONLY_A) - diff_count(d, V_ONLY_B);
 }
 
 /* The one line that says what the verdicts mean. */
@@ -109,14 +109,19 @@ static bool all_complete(const struct results *runs)
 
 static void warn_incomplete(const struct results *runs)
 {
-	for (size_t i = 0; i < runs->n; i++)
-		if (!runs->run[i]->complete && (!i || strcmp(runs->run[i]->file,
-							     runs->run[i - 1]->file)))
-			fprintf(stderr, "fuseiomap: '%s' is incomplete: not everything was counted\n",
-				runs->run[i]->file);
+	for (size_t i = 0; i < runs->n; i++) {
+		const struct result *r = runs->run[i];
+
+		/* Once for a file: its windows have one end. */
+		if (r->complete || (i && !strcmp(r->file, runs->run[i - 1]->file)))
+			continue;
+		fprintf(stderr, r->cut ? "fuseiomap: '%s' is cut off: it has no end record\n" :
+			"fuseiomap: '%s' is incomplete: not everything was counted\n", r->file);
+	}
 }
 
-static bool mixes_samples(const struct sides *s)
+/* Runs on a kernel without done events. */
+static size_t samples(const struct sides *s)
 {
 	size_t n = 0;
 
@@ -124,7 +129,12 @@ static bool mixes_samples(const struct sides *s)
 		n += s->a.run[i]->upstream;
 	for (size_t i = 0; i < s->b.n; i++)
 		n += s->b.run[i]->upstream;
-	return n && n != s->a.n + s->b.n;
+	return n;
+}
+
+static bool mixes_samples(const struct sides *s)
+{
+	return samples(s) && samples(s) != s->a.n + s->b.n;
 }
 
 /* ---- --fail-if ----------------------------------------------------------- */
@@ -216,6 +226,8 @@ static void put_text(FILE *f, const struct sides *s, const struct diff *d)
 	text_side(&t, 'A', &s->a);
 	text_side(&t, 'B', &s->b);
 	text_noise(&t, s, d);
+	if (samples(s))
+		text_printf(&t, "end and ioend: only those that were sent, where the kernel does not show the others\n");
 	text_add(&t, "\n", 1);
 	diff_text(&t, d);
 	fwrite(t.s, 1, t.len, f);
@@ -255,6 +267,8 @@ static int close_output(FILE *f, const struct opts *o)
 {
 	int err = fflush(f) || ferror(f) ? errno : 0;
 
+	if (err)
+		forget_errors(f);
 	if (f != stdout && fclose(f) && !err)
 		err = errno;
 	/* A reader that went away is no error. */

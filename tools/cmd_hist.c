@@ -56,12 +56,13 @@ static void phases_read(struct hist *h)
 }
 
 /* Reports the window that ends now. */
-static int report(struct hist *h)
+static int report(struct hist *h, bool more)
 {
 	struct session *s = &h->session;
 	struct text *t = &s->json.text;
 
 	h->window.nr++;
+	h->window.more = more;
 	phases_read(h);
 	text_clear(t);
 	if (s->o->json) {
@@ -85,7 +86,7 @@ static int report_and_go_on(struct hist *h)
 
 	if (session_read(&h->session, &h->now, ON_REPORT))
 		return complain(FI_FAILED, "cannot read the counters");
-	err = report(h);
+	err = report(h, true);
 	snapshot_copy(&h->before, &h->now);
 	for (int i = 0; i < FI_PHASES && h->phase[i]; i++)
 		snapshot_copy(&h->phase_before[i], &h->phase_now[i]);
@@ -116,7 +117,7 @@ static int measure(struct hist *h)
 	if (failed)
 		return failed;
 	if (!err)
-		err = report(h);
+		err = report(h, false);
 	failed = session_close(&h->session, &h->now);
 	return err ? err : failed;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* fuseiomap inflight: the upcalls that wait now, and for whom. */
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -198,6 +199,7 @@ struct look {
 	struct shown *row;	/* those that pass the filters */
 	size_t n;
 	bool ever;		/* any look had some */
+	char cgroup[PATH_MAX];	/* of the filter */
 	struct waitings replayed;
 	struct text text;
 };
@@ -228,10 +230,22 @@ static bool is_wanted(const struct look *l, const struct waiting *w)
 		 (o->pid && w->r.pid != o->pid) ||
 		 (o->tid && w->r.tid != o->tid) ||
 		 (o->comm && !has_name(w, o->comm)) ||
-		 (o->cgroup && !(w->r.tid && proc_in_cgroup(w->r.tid, o->cgroup))) ||
+		 (o->cgroup && !(w->r.tid && proc_in_cgroup(w->r.tid, l->cgroup))) ||
 		 (o->kinds && !(o->kinds & 1U << w->kind)) ||
 		 (o->ops && !(w->op_known && o->ops & 1U << w->op)) ||
 		 age < o->min_lat_ns || age < o->older_ns);
+}
+
+/* As /proc/TID/cgroup has it: from the root of the cgroup file system on. */
+static const char *cgroup_path(const char *given, char *buf, size_t size)
+{
+	static const char mount[] = "/sys/fs/cgroup";
+	size_t len = sizeof(mount) - 1;
+
+	if (given[0] == '/' && !strncmp(given, mount, len) && (!given[len] || given[len] == '/'))
+		given += len;
+	snprintf(buf, size, "%s%s", given[0] == '/' ? "" : "/", given);
+	return buf;
 }
 
 /* Takes over what was found, and picks what is wanted. */
@@ -444,7 +458,10 @@ static void text_summary(struct look *l)
 		text_printf(t, " (+-%s)", fmt_ns(a, sizeof(a), l->all->tick_ns));
 	text_printf(t, "\n");
 	if (!l->s->o->input && !l->all->walked)
-		text_printf(t, "from /proc, without BPF: ages count from the first look, and ranges are those of the system call\n");
+		text_printf(t, "from /proc, without BPF%s%s%s: ages count from the first look, and ranges are those of the system call\n",
+			    l->all->no_bpf ? " (" : "",
+			    l->all->no_bpf ? strerror(-l->all->no_bpf) : "",
+			    l->all->no_bpf ? ", --backend bpf -v shows why)" : "");
 	if (l->all->missed)
 		text_printf(t, "the kernel's lists changed while they were read: there may be more\n");
 }
@@ -659,6 +676,18 @@ static int refuse(const struct opts *o)
 	return 0;
 }
 
+static int set_cgroup(struct look *l, const char *given)
+{
+	char dir[PATH_MAX + 16];
+
+	if (!given)
+		return 0;
+	cgroup_path(given, l->cgroup, sizeof(l->cgroup));
+	snprintf(dir, sizeof(dir), "/sys/fs/cgroup%s", l->cgroup);
+	return access(dir, F_OK) ? complain(FI_USAGE, "cannot open the cgroup '%s': %s", dir,
+					    strerror(errno)) : 0;
+}
+
 static int run(const struct opts *given)
 {
 	struct opts o = *given;
@@ -668,6 +697,8 @@ static int run(const struct opts *given)
 	struct snapshot snap = { 0 };
 	int err = refuse(&o);
 
+	if (!err)
+		err = set_cgroup(&l, o.cgroup);
 	if (err)
 		return err;
 	/* There is nothing to be ready for, and a moment has no ledger worth telling. */
@@ -682,6 +713,8 @@ static int run(const struct opts *given)
 		fputs(l.text.s, s.out);
 	}
 	err = o.watch ? watch(&l, &snap) : look_once(&l, &snap);
+	if (!given->quiet)
+		source_notes(s.src);
 	if (!err)
 		err = session_close(&s, &snap);
 	if (!err && o.older_ns && l.ever)

@@ -247,6 +247,7 @@ static int inspect(struct inspector *in, const struct opts *o)
 			.kernel_stacks = 1,
 			.user_stacks = o->user_stacks,
 		},
+		.stacks_optional = !o->stacks && !o->user_stacks,
 		.sink = on_record,
 		.ctx = in,
 	};
@@ -314,7 +315,7 @@ const struct command cmd_short = {
 	       "line per stack, folded for flame graphs, with the number of findings. With --json "
 	       "each finding has its stacks.",
 	.takes = OPT_FILTER | OPT_SOURCE | OPT_JSON | OPT_CSV | OPT_OUTPUT | OPT_DURATION |
-		 OPT_COLUMNS | OPT_COMMAND | OPT_QUIET | OPT_STACKS | OPT_SAVE | OPT_UNITS |
+		 OPT_COLUMNS | OPT_COMMAND | OPT_QUIET | OPT_STACKS | OPT_SAVE | OPT_UNITS | OPT_TIMES |
 		 OPT_COLOR,
 	.run = run,
 };

@@ -75,7 +75,8 @@ static void take_interval(struct top *t)
 
 static void put_batch(struct top *t)
 {
-	struct batch b = { .n = t->frames, .filter = t->filter, .csv_head = t->frames == 1 };
+	struct batch b = { .n = t->frames, .filter = t->filter, .csv_head = t->frames == 1,
+			   .timestamps = t->s.o->timestamps };
 
 	b.shown = t->o.view ? 1U << t->st.level[0].view :
 		  t->o.csv ? BIT(FILES) : BIT(MOUNTS) | BIT(FILES) | BIT(OPS);
@@ -346,8 +347,11 @@ static int check_options(struct top *t, const struct opts *o)
 	t->o = *o;
 	t->o.batch |= o->json || o->csv || o->output || !isatty(STDOUT_FILENO) ||
 		      !isatty(STDIN_FILENO);
-	/* A screen is no place for messages. */
+	/* A screen is no place for messages, nor for what a command prints and reads. */
 	t->o.quiet |= !t->o.batch;
+	if (o->command && !t->o.batch)
+		return complain(FI_USAGE, "top: '%s' would write on the screen; run it in another terminal, or use -b",
+				o->command[0]);
 	if (o->view)
 		view = view_find(o->view);
 	if (view < 0)
@@ -420,10 +424,10 @@ const struct command cmd_top = {
 	       "histograms and a heat map, [ goes back in time, h tells all keys.\v"
 	       "With -b, -j or --csv, or when the output is no terminal, it prints the counts "
 	       "of each interval; the last is what is left when it stops, so that they add up. "
-	       "--search takes what the key f does: a part of the name, and terms such as "
+	       "COMMAND needs one of these, too. --search takes what the key f does: a part of the name, and terms such as "
 	       "errors>0, begin_p99_ns>5ms, fstype=fuse.",
 	.takes = OPT_FILTER | OPT_SOURCE | OPT_INTERVAL | OPT_BATCH | OPT_TABLE | OPT_JSON |
 		 OPT_CSV | OPT_OUTPUT | OPT_DURATION | OPT_QUIET | OPT_SAVE | OPT_COMMAND |
-		 OPT_UNITS | OPT_COLOR | OPT_CELLS,
+		 OPT_UNITS | OPT_TIMES | OPT_COLOR | OPT_CELLS,
 	.run = run,
 };

@@ -124,7 +124,7 @@ const struct command cmd_trace = {
 	       "they came from: one line per stack, folded for flame graphs, with the number of "
 	       "operations. With --json each operation has its stacks.",
 	.takes = OPT_FILTER | OPT_SOURCE | OPT_JSON | OPT_CSV | OPT_OUTPUT | OPT_DURATION |
-		 OPT_COLUMNS | OPT_COMMAND | OPT_QUIET | OPT_STACKS | OPT_SAVE | OPT_UNITS |
+		 OPT_COLUMNS | OPT_COMMAND | OPT_QUIET | OPT_STACKS | OPT_SAVE | OPT_UNITS | OPT_TIMES |
 		 OPT_COLOR,
 	.run = run,
 };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdio_ext.h>
 
 #include "error.h"
 
@@ -14,4 +15,10 @@ int complain(enum exit_code code, const char *fmt, ...)
 	va_end(ap);
 	fprintf(stderr, "fuseiomap: %s\n", line);
 	return code;
+}
+
+void forget_errors(FILE *f)
+{
+	__fpurge(f);
+	clearerr(f);
 }

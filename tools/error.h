@@ -3,6 +3,8 @@
 #ifndef ERROR_H
 #define ERROR_H
 
+#include <stdio.h>
+
 enum exit_code {
 	FI_OK,
 	FI_FAILED,		/* runtime error */
@@ -17,5 +19,8 @@ enum exit_code {
 
 /* Prints "fuseiomap: <message>" on stderr and returns `code`. */
 int complain(enum exit_code code, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* That writing to it failed has been told, or is no error: nobody shall tell it again. */
+void forget_errors(FILE *f);
 
 #endif

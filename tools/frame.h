@@ -6,6 +6,7 @@
 #ifndef FRAME_H
 #define FRAME_H
 
+#include "opts.h"
 #include "source.h"
 #include "topview.h"
 
@@ -146,8 +147,8 @@ struct top_input {
 	size_t nr_dev;
 };
 
-/* The interval that is to be shown. */
-const struct interval *top_shown(const struct top_input *in, struct top_state *st);
+/* Brings the table up to what has been chosen, before a key acts on its rows. */
+void top_refresh(const struct top_input *in, struct top_state *st);
 
 /* For a screen of this size. Corrects the state to what is there. */
 void frame_make(struct frame *f, const struct top_input *in, struct top_state *st,
@@ -168,6 +169,7 @@ struct batch {
 	unsigned long n;		/* number of the interval, from 1 */
 	const struct filter *filter;	/* by view */
 	bool csv_head;			/* the first lines are the names */
+	enum timestamps timestamps;	/* of text */
 };
 
 void batch_text(struct text *t, const struct top_input *in, const struct top_state *st,

@@ -12,10 +12,10 @@
 #include "histview.h"
 #include "names.h"
 
-#define MAX_LINES	20	/* of one histogram; then bins are joined */
+#define MAX_LINES	12	/* of one histogram; then bins are joined */
 #define MIN_GAP		3	/* empty lines in a row that are left out */
 #define BAR_LEN		40
-#define MAX_BARS	16	/* histograms that are drawn */
+#define MAX_BARS	8	/* histograms that are drawn */
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -23,7 +23,7 @@ typedef char *(*fmt_fn)(char *buf, size_t size, uint64_t v);
 
 /* ---- what there is to show ----------------------------------------------- */
 
-enum what { LATENCY, PHASE, LENGTH, MISSING, WHATS };
+enum what { LATENCY, PHASE, LENGTH, MISSING, SHARE, WHATS };
 
 static const struct {
 	const char *name;	/* in JSON and CSV */
@@ -35,6 +35,7 @@ static const struct {
 	[PHASE] = { "phase", "phase of", "ns", fmt_ns },
 	[LENGTH] = { "mapping_length", "length of mappings,", "bytes", fmt_bytes },
 	[MISSING] = { "missing", "bytes missing in short ends,", "bytes", fmt_bytes },
+	[SHARE] = { "share", "written of count,", "percent" },	/* no histogram; CSV only */
 };
 
 /* One histogram and what it is of. */
@@ -94,17 +95,22 @@ static void make_hists(struct items *list, const struct histview *v, const struc
 					   &list->hists[FI_H_PHASE(k, op, ph)]);
 }
 
+/* The key is a row's first member. */
+static int row_cmp(const void *key, const void *row)
+{
+	return cell_key_cmp(key, row);
+}
+
 static const struct fi_hist *find_phase(const struct items *list, const struct window *w,
 					const struct fi_cell_key *key, int kind, int phase)
 {
 	const struct rows *rows = &list->rows[1 + phase];
+	const struct row *r;
 
 	if (!w->phase_now)
 		return list->hists ? &list->hists[FI_H_PHASE(kind, key->op, phase)] : NULL;
-	for (size_t i = 0; i < rows->n; i++)
-		if (!cell_key_cmp(&rows->row[i].key, key))
-			return &rows->row[i].kind[kind].lat;
-	return NULL;
+	r = rows->n ? bsearch(key, rows->row, rows->n, sizeof(*r), row_cmp) : NULL;
+	return r ? &r->kind[kind].lat : NULL;
 }
 
 /* Without a table for it there are still the sums, in the cell. */
@@ -335,7 +341,7 @@ static const struct {
 	{ { "window", "", 0, 0, U_COUNT, get_window, 0, "number of the window, from 1" },
 	  IN_CSV | IN_BINS, 0 },
 	{ { "what", "", 0, 0, U_TEXT, get_what, 0,
-	    "latency, phase, mapping_length or missing" }, IN_CSV | IN_HIST | IN_BINS, 0 },
+	    "latency, phase, mapping_length, missing; share: written of count" }, IN_CSV | IN_HIST | IN_BINS, 0 },
 	{ { "kind", "EVENT", -6, 0, U_TEXT, get_kind, 0, "begin, end or ioend" },
 	  IN_TEXT | IN_KEY, 0 },
 	{ { "connection", "", 0, 0, U_COUNT, get_id, BY_MOUNT, "dev of the mount" },
@@ -360,7 +366,7 @@ static const struct {
 	{ { "phase", "PHASE", -7, 0, U_TEXT, get_phase, 0, "kernel, queue, server or wakeup" },
 	  IN_CSV | IN_HIST | IN_BINS, 0 },
 	{ { "phase", "PHASE", -7, 0, U_TEXT, get_phase, 0, "" }, IN_TEXT, BY_PHASE },
-	{ { "unit", "", 0, 0, U_TEXT, get_what, 1, "of the values: ns or bytes" },
+	{ { "unit", "", 0, 0, U_TEXT, get_what, 1, "of the values: ns, bytes, percent" },
 	  IN_CSV | IN_HIST | IN_BINS, 0 },
 	{ { "", "COUNT", 9, 0, U_COUNT, get_count, 0, "" }, IN_TEXT, 0 },
 	{ { "done", "", 0, 0, U_COUNT, get_counter, COUNTER(done, ALL_KINDS),
@@ -537,7 +543,7 @@ static void text_percentiles(struct text *t, const struct histview *v,
 	text_printf(t, "  mean %s\n", fmt(buf, sizeof(buf), hist_mean(h)));
 }
 
-/* What it is of, in words: "begin, read, /mnt/file"; the parts in their order. */
+/* What it is of, in words: "begin, read, fio[1234]"; the parts in their order. */
 static void text_title(struct text *t, const struct item *it)
 {
 	const char *sep = " ";
@@ -555,6 +561,9 @@ static void text_title(struct text *t, const struct item *it)
 			continue;
 		text_printf(t, "%s", sep);
 		text_safe(t, v.s);
+		/* Many have the same name. */
+		if (c->get == get_name && (c->arg == BY_PROCESS || c->arg == BY_THREAD))
+			text_printf(t, "[%u]", c->arg == BY_PROCESS ? it->key.pid : it->key.tid);
 		sep = ", ";
 	}
 }
@@ -569,7 +578,7 @@ static void text_phase_sums(struct text *t, const struct fi_cell *c)
 		sum += c->phase_ns[i];
 	if (!c->split || !sum)
 		return;
-	text_printf(t, "  %-8s %6s %8s\n", "of this", "share", "mean");
+	text_printf(t, "  %-8s %6s %8s\n", "OF THIS", "SHARE", "MEAN");
 	for (int i = 0; i < FI_PHASES; i++)
 		text_printf(t, "  %-8s %5.1f%% %8s\n", phase_name[i],
 			    100.0 * c->phase_ns[i] / sum,
@@ -590,7 +599,7 @@ static void text_phases(struct text *t, const struct item *it, const struct item
 		sum += p->h->sum;
 	if (!sum)
 		return;
-	text_printf(t, "  %-8s %6s ", "of this", "share");
+	text_printf(t, "  %-8s %6s ", "OF THIS", "SHARE");
 	for (size_t i = 0; i < n; i++)
 		c[i].width = column_width(&c[i]) > 8 ? c[i].width : 8;
 	columns_text_head(t, c, n);
@@ -711,6 +720,9 @@ void histview_text(struct text *t, const struct histview *v, const struct window
 	struct items list;
 
 	items_make(&list, v, w);
+	if (w->more || w->nr > 1)
+		text_printf(t, "%s== window %u: %.3f s\n", w->nr > 1 ? "\n" : "", w->nr,
+			    (w->now->time_ns - w->before->time_ns) / 1e9);
 	if (!list.n) {
 		text_printf(t, "no fuse-iomap operations in %.3f s\n",
 			    (w->now->time_ns - w->before->time_ns) / 1e9);
@@ -876,16 +888,38 @@ void histview_csv_head(struct text *t, const struct histview *v)
 	text_printf(t, ",lo,hi,n\n");
 }
 
-static void csv_bins(struct text *t, const struct column *c, size_t n, const struct item *it)
+static void csv_bin(struct text *t, const struct column *c, size_t nr, const struct item *it,
+		    __u64 lo, __u64 hi, __u64 n)
 {
-	for (__u32 i = 0; i < FI_BINS; i++) {
-		if (!it->h->slot[i])
+	columns_csv(t, c, nr, it);
+	t->s[--t->len] = '\0';
+	text_printf(t, ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 "\n", (uint64_t)lo, (uint64_t)hi,
+		    (uint64_t)n);
+}
+
+static void csv_bins(struct text *t, const struct column *c, size_t nr, const struct item *it)
+{
+	for (__u32 i = 0; i < FI_BINS; i++)
+		if (it->h->slot[i])
+			csv_bin(t, c, nr, it, fi_bin_lo(i), fi_bin_hi(i), it->h->slot[i]);
+}
+
+static void csv_shares(struct text *t, const struct column *c, size_t nr,
+		       const struct histview *v, const struct window *w)
+{
+	struct item it = { .v = v, .w = w, .what = SHARE, .by = BY_OP };
+	__u64 n[FI_SHARES], sum;
+	unsigned int lo, hi;
+
+	for (int op = 0; op < FI_OPS; op++) {
+		it.key.op = op;
+		if (!get_shares(n, w, op, &sum))
 			continue;
-		columns_csv(t, c, n, it);
-		t->s[--t->len] = '\0';
-		text_printf(t, ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 "\n",
-			    (uint64_t)fi_bin_lo(i), (uint64_t)fi_bin_hi(i),
-			    (uint64_t)it->h->slot[i]);
+		for (int i = 0; i < FI_SHARES; i++) {
+			share_bounds(i, &lo, &hi);
+			if (n[i])
+				csv_bin(t, c, nr, &it, lo, hi, n[i]);
+		}
 	}
 }
 
@@ -901,6 +935,8 @@ void histview_csv(struct text *t, const struct histview *v, const struct window 
 			csv_bins(t, c, n, &list.item[i]);
 		else
 			columns_csv(t, c, n, &list.item[i]);
+	if (v->bins)
+		csv_shares(t, c, n, v, w);
 	items_free(&list);
 }
 
@@ -979,6 +1015,11 @@ static void hgrm_name(struct text *t, const char *dir, const struct item *it)
 		last = c;
 	}
 	text_free(&title);
+	/* Different names can have become the same. */
+	if (it->by & BY_MOUNT)
+		text_printf(t, "-%u", it->key.dev);
+	if (it->by & BY_FILE)
+		text_printf(t, "-%" PRIu64, (uint64_t)it->key.ino);
 	text_printf(t, ".hgrm");
 }
 

@@ -36,6 +36,7 @@ __u8 histview_fineness(const struct histview *v);
  */
 struct window {
 	unsigned int nr;	/* from 1 */
+	bool more;		/* another one follows */
 	const struct snapshot *now;
 	const struct snapshot *before;
 	const struct snapshot *phase_now;	/* FI_PHASES of them, or NULL */

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
 #include <string.h>
 
 #include "json.h"
@@ -103,7 +104,15 @@ void json_put(struct json *j)
 {
 	json_close(j, '}');
 	text_add(&j->text, "\n", 1);
-	fwrite(j->text.s, 1, j->text.len, j->out);
+	json_flush_text(j);
+}
+
+/* The buffer of `out` may have been written for this, and its error is told only here. */
+void json_flush_text(struct json *j)
+{
+	if (j->text.len && fwrite(j->text.s, 1, j->text.len, j->out) < j->text.len && !j->error)
+		j->error = errno;
+	text_clear(&j->text);
 }
 
 void json_header(struct json *j, const char *command)

@@ -13,6 +13,7 @@ struct json {
 	struct text text;	/* the line so far */
 	bool comma;		/* the next member needs one */
 	FILE *out;		/* where finished lines go */
+	int error;		/* errno of the first write that failed */
 };
 
 /* `key` is NULL inside arrays. Strings that are not UTF-8 come out as latin-1. */
@@ -27,6 +28,9 @@ void json_close(struct json *j, char bracket);			/* '}' or ']' */
 /* Starts a line with its "type"; json_put() completes it and writes it. */
 void json_line(struct json *j, const char *type);
 void json_put(struct json *j);
+
+/* Writes what `text` holds as it is, and empties it. */
+void json_flush_text(struct json *j);
 
 /* Starts the first line of all output: schema, its version, the command. */
 void json_header(struct json *j, const char *command);

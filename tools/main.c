@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Picks the command, by the name we were called by or by the first argument. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -92,6 +93,20 @@ static int print_docs(const char *what, const char *name)
 	return FI_OK;
 }
 
+/* What was printed must not be lost without a word; a reader that went away is no error. */
+static void close_stdout(void)
+{
+	bool failed = ferror(stdout);
+
+	errno = 0;
+	failed |= fflush(stdout);
+	if (!failed || errno == EPIPE)
+		return;
+	complain(FI_FAILED, "cannot write the output%s%s", errno ? ": " : "",
+		 errno ? strerror(errno) : "");
+	_exit(FI_FAILED);
+}
+
 static bool is(const char *arg, const char *letter, const char *name)
 {
 	return !strcmp(arg, letter) || !strcmp(arg, name);
@@ -102,6 +117,7 @@ int main(int argc, char **argv)
 	const char *self = strrchr(argv[0], '/');
 	const struct command *c;
 
+	atexit(close_stdout);
 	self = self ? self + 1 : argv[0];
 	if (!strncmp(self, "fuseiomap-", 10)) {
 		c = command_find(self + 10);

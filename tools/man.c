@@ -124,7 +124,10 @@ static void options_section(struct text *t, const struct command *c)
 			text_printf(t, ".El\n");
 	}
 	if (c->takes & OPT_FILTER)
-		text_printf(t, ".Pp\nFilters act where the events arise, and all of them must hold.\n");
+		text_printf(t, ".Pp\nFilters act where the events arise, and all of them must hold.\n"
+			    "Those on tasks look at the task in which an operation ends: writeback, "
+			    "and ioends of asynchronous direct I/O, run in kernel threads, not in the "
+			    "process that wrote.\n");
 	text_printf(t, ".Pp\nA time is a number with one of ns, us, ms, s, m, h behind it, or "
 		    "seconds without;\na size has B, KiB, MiB or GiB behind it.\n");
 }
@@ -232,6 +235,7 @@ static void exit_section(struct text *t, const struct command *c)
 		{ FI_NO_TRACEPOINTS, OPT_FILTER, "The kernel lacks the tracepoints." },
 		{ FI_NO_PRIVILEGE, OPT_FILTER, "The user may not trace." },
 		{ FI_INCOMPLETE, OPT_QUIET, "With --strict: something was lost." },
+		{ FI_WAITING, OPT_WATCH, "With --older-than: something has been waiting for as long." },
 		{ FI_NOT_EXECUTABLE, OPT_COMMAND, "COMMAND cannot be executed." },
 		{ FI_NO_COMMAND, OPT_COMMAND, "COMMAND was not found." },
 	};

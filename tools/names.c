@@ -79,27 +79,6 @@ const struct flag_name mapflag_names[] = {
 	{ 0, NULL },
 };
 
-/* The numbers of Linux 7.3. END shows the mapping as the kernel kept it. */
-const struct flag_name kernel_mapflag_names[] = {
-	{ 1U << 0, "new" },
-	{ 1U << 1, "dirty" },
-	{ 1U << 2, "shared" },
-	{ 1U << 3, "merged" },
-	{ 1U << 4, "buffer-head" },
-	{ 1U << 5, "xattr" },
-	{ 1U << 6, "boundary" },
-	{ 1U << 7, "anon-write" },
-	{ 1U << 8, "atomic-bio" },
-	{ 1U << 9, "integrity" },
-	{ 1U << 10, "zero-tail" },
-	{ 1U << 11, "fsverity" },
-	{ 1U << 12, "want-end" },
-	{ 1U << 13, "folio-batch" },
-	{ 1U << 14, "size-changed" },
-	{ 1U << 15, "stale" },
-	{ 0, NULL },
-};
-
 int name_index(const char *const *names, size_t n, const char *name, size_t len)
 {
 	for (size_t i = 0; i < n; i++)

@@ -18,8 +18,7 @@ struct flag_name {
 
 extern const struct flag_name opflag_names[];
 extern const struct flag_name ioendflag_names[];
-extern const struct flag_name mapflag_names[];		/* from the server: FUSE_IOMAP_F_* */
-extern const struct flag_name kernel_mapflag_names[];	/* of END: the kernel's IOMAP_F_* */
+extern const struct flag_name mapflag_names[];		/* FUSE_IOMAP_F_*, of END too */
 
 /* Index of a name in a table of n names, or -1. */
 int name_index(const char *const *names, size_t n, const char *name, size_t len);

@@ -426,7 +426,7 @@ const struct opt options[] = {
 	  OPT_UNITS, GROUP_OUTPUT, WORDS(unit_words), set_unit },
 	{ "timestamps", 'T', "CLOCK",
 	  "show points in time since the start, as wall clock time, or on CLOCK_MONOTONIC",
-	  OPT_UNITS, GROUP_OUTPUT, WORDS(time_words), set_word, TO(timestamps) },
+	  OPT_TIMES, GROUP_OUTPUT, WORDS(time_words), set_word, TO(timestamps) },
 	{ "color", 0, "WHEN", "use colour; auto: on a terminal, unless NO_COLOR is set",
 	  OPT_COLOR, GROUP_OUTPUT, WORDS(color_words), set_word, TO(color) },
 	{ "strict", 0, NULL, "exit with 5 if anything was lost",

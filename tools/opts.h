@@ -34,11 +34,12 @@ enum {
 	OPT_FLIGHT	= 1 << 17,	/* --keep, --on, --after */
 	OPT_WATCH	= 1 << 18,	/* --watch, --older-than, --all */
 	OPT_DIFF	= 1 << 19,	/* --fail-if */
-	OPT_UNITS	= 1 << 20,	/* -u, -T */
+	OPT_UNITS	= 1 << 20,	/* -u */
 	OPT_ARGS	= 1 << 21,	/* files as arguments */
 	OPT_COLOR	= 1 << 22,
 	OPT_CELLS	= 1 << 23,	/* --cells */
 	OPT_COLUMNS	= 1 << 24,	/* --columns of OPT_TABLE alone */
+	OPT_TIMES	= 1 << 25,	/* -T */
 };
 
 enum timestamps { TIME_RELATIVE, TIME_WALL, TIME_MONOTONIC };

@@ -791,12 +791,10 @@ void pairing_read(struct pairing *p, struct snapshot *to)
 {
 	to->nr_open = to->nr_servers = 0;
 	for (size_t i = 0; i < TASK_BUCKETS; i++)
-		for (struct thread *t = p->thread[i]; t; t = t->next) {
+		for (struct thread *t = p->thread[i]; t; t = t->next)
 			for (__u32 d = 0; d < t->depth; d++)
-				read_open(p, to, &t->frame[d], t->tid);
-			if (t->late.start_ns)
-				read_open(p, to, &t->late, t->tid);
-		}
+				if (!p->upstream || t->frame[d].unique)
+					read_open(p, to, &t->frame[d], t->tid);
 	for (size_t i = 0; i < REQUEST_BUCKETS; i++)
 		for (struct request *q = p->request[i]; q; q = q->next)
 			if (q->late.start_ns)

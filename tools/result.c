@@ -58,9 +58,9 @@ static int get_u64(const struct reader *rd, json_t *o, const char *key, __u64 *v
 {
 	json_t *n = json_object_get(o, key);
 
-	if (!json_is_integer(n) || json_integer_value(n) < 0)
+	if (!json_is_number(n) || json_number_value(n) < 0)
 		return bad(rd, "there should be a number called ", key);
-	*v = json_integer_value(n);
+	*v = json_is_integer(n) ? (__u64)json_integer_value(n) : (__u64)json_real_value(n);
 	return 0;
 }
 
@@ -227,6 +227,15 @@ static int read_line(struct reader *rd, json_t *o)
 	return 0;
 }
 
+/* Lengths of mappings go up to 2^63, which is too much for jansson's integers. */
+static json_t *load_line(const char *line, size_t len, json_error_t *why)
+{
+	json_t *o = json_loadb(line, len, 0, why);
+
+	return o || json_error_code(why) != json_error_numeric_overflow ? o :
+	       json_loadb(line, len, JSON_DECODE_INT_AS_REAL, why);
+}
+
 static int read_lines(struct reader *rd, FILE *f)
 {
 	char *line = NULL;
@@ -236,7 +245,7 @@ static int read_lines(struct reader *rd, FILE *f)
 	int err = 0;
 
 	while (!err && (len = getline(&line, &size, f)) >= 0) {
-		json_t *o = json_loadb(line, len, 0, &why);
+		json_t *o = load_line(line, len, &why);
 
 		rd->line++;
 		if (!o)
@@ -260,10 +269,10 @@ int results_parse(struct results *list, FILE *f, const char *name)
 		return complain(FI_FAILED, "cannot read '%s': %s", name, strerror(errno));
 	if (list->n == rd.first)
 		return complain(FI_FAILED, "'%s' has no window: nothing was measured", name);
-	if (!rd.end)
-		fprintf(stderr, "fuseiomap: '%s' is cut off: it has no end record\n", name);
-	for (size_t i = rd.first; i < list->n; i++)
+	for (size_t i = rd.first; i < list->n; i++) {
 		list->run[i]->complete = rd.end && rd.complete;
+		list->run[i]->cut = !rd.end;
+	}
 	return 0;
 }
 

@@ -265,6 +265,7 @@ static int source_setup(struct session *s, struct source_config *config)
 	set_filters(&config->settings, s->o);
 	config->backend = s->o->backend;
 	config->input = s->o->input;
+	config->find_mounts = s->o->mount;
 	config->cgroup = s->o->cgroup;
 	config->no_done = s->o->no_done;
 	config->verbose = s->o->verbose;
@@ -311,14 +312,15 @@ static int live_open(struct session *s, struct source_config *config)
 
 static int open_all(struct session *s, struct source_config *config)
 {
-	int err = output_open(s);
+	int err = fds_open(s);
 
-	if (!err)
-		err = fds_open(s);
 	if (!err)
 		err = child_open(s);
 	if (!err)
 		err = s->o->input ? replay_open(s, config) : live_open(s, config);
+	/* Not before it is known that there will be something to write. */
+	if (!err)
+		err = output_open(s);
 	if (!err)
 		err = source_start(s->src);
 	if (!err && s->o->save)
@@ -442,8 +444,9 @@ static bool timer_expired(int fd)
 
 static void flush_output(struct session *s)
 {
-	if (fflush(s->out) && !s->write_error)
-		s->write_error = errno;
+	if (fflush(s->out) && !s->json.error)
+		s->json.error = errno;
+	s->write_error = s->json.error;
 }
 
 static enum happening live_wait(struct session *s)
@@ -584,9 +587,7 @@ int session_read(struct session *s, struct snapshot *to, enum happening what)
 
 void session_put_text(struct session *s)
 {
-	if (s->json.text.len)
-		fwrite(s->json.text.s, 1, s->json.text.len, s->out);
-	text_clear(&s->json.text);
+	json_flush_text(&s->json);
 }
 
 /* ---- the end ------------------------------------------------------------- */
@@ -635,6 +636,8 @@ int session_close(struct session *s, const struct snapshot *last)
 		if (!s->o->json)
 			ledger_text(stderr, last);
 	}
+	if (s->write_error)
+		forget_errors(s->out);
 	close_all(s);
 	if (!err)
 		err = s->child_status;

@@ -33,11 +33,6 @@
 #define THREAD_BUCKETS	1024
 #define MAX_INODES	4096
 
-/* The kernel's own number in Linux 7.3, and that of the wire format. */
-#define KERNEL_F_STALE		(1U << 15)
-#define KERNEL_F_SIZE_CHANGED	(1U << 14)
-#define KERNEL_F_WANT_END	(1U << 12)
-
 /* What is unsafe to read when the kernel fills it in around a partial write. */
 #define BLOCK		4096ULL
 
@@ -149,14 +144,9 @@ static void note_before(struct shorts *s, struct finding *f)
 
 /* ---- causes -------------------------------------------------------------- */
 
-static bool end_has_flag(const struct fi_record *end, __u32 kernel, __u32 wire)
-{
-	return end->read.flags & (end->flags & FI_F_UNSURE ? wire : kernel);
-}
-
 static bool is_stale(const struct fi_record *end)
 {
-	return end_has_flag(end, KERNEL_F_STALE, FUSE_IOMAP_F_STALE);
+	return end->read.flags & FUSE_IOMAP_F_STALE;
 }
 
 static bool is_interrupt(int error)
@@ -760,9 +750,9 @@ char *short_sent_text(char *buf, size_t size, const struct fi_record *end)
 	}
 	if (end->written < (__s64)end->count)
 		add_reason(&t, "short");
-	if (end_has_flag(end, KERNEL_F_SIZE_CHANGED, FUSE_IOMAP_F_SIZE_CHANGED))
+	if (end->read.flags & FUSE_IOMAP_F_SIZE_CHANGED)
 		add_reason(&t, "size changed");
-	if (end_has_flag(end, KERNEL_F_WANT_END, FUSE_IOMAP_F_WANT_IOMAP_END))
+	if (end->read.flags & FUSE_IOMAP_F_WANT_IOMAP_END)
 		add_reason(&t, "asked for");
 	snprintf(buf, size, "sent: %s", t.len ? t.s : "unknown why");
 	text_free(&t);

@@ -203,8 +203,7 @@ static void get_map(const void *row, int which, struct value *v)
 	v->none = !map;
 	if (!map)
 		return;
-	map_text(&t, map, which == MAP_USED && !(f->end.flags & FI_F_UNSURE) ?
-		 kernel_mapflag_names : mapflag_names);
+	map_text(&t, map, mapflag_names);
 	snprintf(v->s, sizeof(v->s), "%s", t.s);
 	text_free(&t);
 }

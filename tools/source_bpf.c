@@ -290,6 +290,32 @@ static __s32 name_stack(struct bpf_source *s, __s32 raw, bool user, __u32 pid)
 	return want.id;
 }
 
+/*
+ * END's done event shows the mapping as the kernel keeps it, with flags that are
+ * Linux 7.3's own; records have those of the interface, as the server is told.
+ */
+static __u16 wire_mapflags(__u16 kernel)
+{
+	static const struct { __u16 kernel, wire; } flags[] = {
+		{ 1U << 0, FUSE_IOMAP_F_NEW },
+		{ 1U << 1, FUSE_IOMAP_F_DIRTY },
+		{ 1U << 2, FUSE_IOMAP_F_SHARED },
+		{ 1U << 3, FUSE_IOMAP_F_MERGED },
+		{ 1U << 6, FUSE_IOMAP_F_BOUNDARY },
+		{ 1U << 7, FUSE_IOMAP_F_ANON_WRITE },
+		{ 1U << 8, FUSE_IOMAP_F_ATOMIC_BIO },
+		{ 1U << 12, FUSE_IOMAP_F_WANT_IOMAP_END },
+		{ 1U << 14, FUSE_IOMAP_F_SIZE_CHANGED },
+		{ 1U << 15, FUSE_IOMAP_F_STALE },
+	};
+	__u16 wire = 0;
+
+	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++)
+		if (kernel & flags[i].kernel)
+			wire |= flags[i].wire;
+	return wire;
+}
+
 static int on_record(void *ctx, void *data, size_t size)
 {
 	struct bpf_source *s = ctx;
@@ -299,6 +325,8 @@ static int on_record(void *ctx, void *data, size_t size)
 	if (size < sizeof(r))
 		return 0;
 	memcpy(&r, data, sizeof(r));
+	if (r.kind == FI_END && !(r.flags & FI_F_UNSURE))
+		r.read.flags = wire_mapflags(r.read.flags);
 	name_file(s, r.dev, r.ino);
 	name_task(s, r.tid, r.comm);
 	r.kernel_stack = name_stack(s, r.kernel_stack, false, 0);

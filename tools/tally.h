@@ -24,7 +24,7 @@ void tally_add(struct tally *t, const struct fi_record *r);
  */
 void tally_read(const struct tally *t, struct snapshot *to);
 
-/* What is counted of a record; the types of an END are the kernel's numbers. */
+/* What is counted of a record. */
 void done_of_record(struct fi_done *d, const struct fi_record *r);
 
 /* The filters, for sources that have no kernel to do it. `tgid_comm` unused if NULL. */

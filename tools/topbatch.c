@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "frame.h"
+#include "trace.h"
 
 struct tables {
 	const struct top_input *in;
@@ -98,12 +99,19 @@ static void text_table(struct text *t, struct tables *tables, int view)
 void batch_text(struct text *t, const struct top_input *in, const struct top_state *st,
 		const struct batch *b)
 {
+	const struct clock_view clock = {
+		b->timestamps, in->start_ns, in->info ? in->info->start_wall_ns : 0,
+	};
 	struct tables tables;
+	char buf[32];
 
 	tables_init(&tables, in, st, b);
-	text_printf(t, "--- %lu: %.3f s, from %.3f s on\n", b->n,
-		    (in->iv->d.time_ns - in->iv->from_ns) / 1e9,
-		    (in->iv->from_ns - in->start_ns) / 1e9);
+	text_printf(t, "--- %lu: %.3f s, from ", b->n,
+		    (in->iv->d.time_ns - in->iv->from_ns) / 1e9);
+	if (clock.how == TIME_RELATIVE)
+		text_printf(t, "%.3f s on\n", (in->iv->from_ns - in->start_ns) / 1e9);
+	else
+		text_printf(t, "%s on\n", clock_text(buf, sizeof(buf), &clock, in->iv->from_ns));
 	for (int view = 0; view < VIEWS; view++)
 		if (wants(b, view))
 			text_table(t, &tables, view);

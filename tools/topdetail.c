@@ -240,7 +240,7 @@ static void axis_make(struct axis *a, const struct fi_cell *kind, int lines)
 		return;
 	}
 	while (last / a->join - first / a->join >= lines)
-		a->join *= 2;
+		a->join++;
 	a->first = first / a->join;
 	a->last = last / a->join;
 }
@@ -333,8 +333,9 @@ static void latency_head(struct frame *f, const struct fi_cell *kind, int bar, i
 		line_add(l, kind_look[k], "%-*.*s ", bar, bar, buf);
 	}
 	if (m->columns)
-		line_add(l, LOOK_DIM, "%s over time, newest right%s",
+		line_add(l, LOOK_DIM, "%s over time%s%s",
 			 m->kind < 0 ? "all" : kind_name[m->kind],
+			 m->columns > 28 ? ", newest right" : "",
 			 m->columns > 50 ? " (v: begins, ends, ioends)" : "");
 }
 
@@ -457,7 +458,7 @@ static void sum_all(struct fi_cell total[FI_KINDS], const struct heat *h, __u64 
 }
 
 /* From so many lines on there is room for the lengths of mappings. */
-#define DETAIL_LINES	14
+#define DETAIL_LINES	16
 
 void detail_make(struct frame *f, const struct top_input *in, struct top_state *st,
 		 const struct top_row *row, int width, int height)
@@ -467,7 +468,7 @@ void detail_make(struct frame *f, const struct top_input *in, struct top_state *
 	__u64 last = st->seq ? st->seq : history_last(in->history);
 	__u64 first = history_first(in->history), oldest;
 	int bars = width >= 60 ? FI_KINDS : 1;
-	int bar = width >= 180 ? 28 : width >= 110 ? 20 : width >= 60 ? 14 : width / 2;
+	int bar = width >= 180 ? 28 : width >= 110 ? 20 : width >= 60 ? 16 : width / 2;
 	int room = width - LABEL - bars * (bar + 1), start = f->n;
 	int share = width >= 100 ? 40 : width / 3, lengths;
 	struct map map = { .last = last, .kind = st->heat_kind };

@@ -79,6 +79,7 @@ static bool is_rest(const struct top_row *r)
 char *top_row_name(const struct top_row *r, char *buf, size_t size)
 {
 	const struct fi_cell_key *k = &r->key;
+	char mount[256];
 
 	if (r->server) {
 		snprintf(buf, size, "%.*s", FI_COMM_LEN, r->server->v.comm);
@@ -86,6 +87,11 @@ char *top_row_name(const struct top_row *r, char *buf, size_t size)
 	}
 	if ((r->by & BY_FILE) && !(k->flags & FI_KEY_OTHER_FILE))
 		return catalog_file_path(r->in->catalog, k->dev, k->ino, buf, size);
+	if (r->by & BY_FILE) {
+		catalog_mount_name(r->in->catalog, k->dev, mount, sizeof(mount));
+		snprintf(buf, size, "%.200s/(other files)", mount);
+		return buf;
+	}
 	return row_name(buf, size, r->in->catalog, r->by, k);
 }
 

@@ -240,21 +240,13 @@ static void get_map_flags(const void *row, int which, struct value *v)
 	v->u = map ? map->flags : 0;
 }
 
-/* END shows the mapping as the kernel kept it; BEGIN, and upstream's END, as the server does. */
-static const struct flag_name *flags_of(const struct fi_record *r)
-{
-	bool wire = r->kind == FI_BEGIN || (r->flags & FI_F_UNSURE);
-
-	return wire ? mapflag_names : kernel_mapflag_names;
-}
-
 static void get_map_flag_names(const void *row, int which, struct value *v)
 {
 	const struct fuse_iomap_io *map = map_of(row, which);
 
 	v->none = !map;
 	if (map)
-		flags_text(v->s, sizeof(v->s), flags_of(REC(row)), map->flags);
+		flags_text(v->s, sizeof(v->s), mapflag_names, map->flags);
 }
 
 /* In the kernel a mapping has a block device, no backing id. */
@@ -294,7 +286,7 @@ static void get_map(const void *row, int arg, struct value *v)
 			continue;
 		if (t.len)
 			text_add(&t, ">", 1);
-		map_text(&t, map, flags_of(r));
+		map_text(&t, map, mapflag_names);
 	}
 	v->none = !t.len;
 	if (t.len)

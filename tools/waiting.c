@@ -39,13 +39,20 @@ struct sighting {
 	__u64 since_ns;
 };
 
+struct known_file {
+	struct fi_wait_file_key key;
+	__u64 ino;
+	__u64 isize;
+	char path[FI_WAIT_PATH_LEN];
+};
+
 struct waiting_source {
 	struct source base;
 	struct inflight *skel;	/* NULL: go by /proc */
 	struct ring_buffer *ring;
 	struct waitings found;
 	struct waitings unlisted;	/* not in the kernel's lists, see find_unlisted() */
-	struct fi_wait_file *file;	/* of the reading that is being made */
+	struct known_file *file;	/* of the reading that is being made */
 	size_t nr_files;
 	struct sighting *seen;
 	size_t nr_seen;
@@ -288,6 +295,30 @@ static void take_connection(struct waiting_source *s, const struct fi_wait_conne
 	c->timeout_ns = from->timeout * s->found.tick_ns;
 }
 
+static struct known_file *add_file(struct waiting_source *s)
+{
+	s->file = xrealloc(s->file, (s->nr_files + 1) * sizeof(*s->file));
+	return &s->file[s->nr_files++];
+}
+
+static void take_open_file(struct waiting_source *s, const struct fi_wait_file *from)
+{
+	struct known_file *f = add_file(s);
+
+	*f = (struct known_file){ .key = from->key, .ino = from->ino, .isize = from->isize };
+	snprintf(f->path, sizeof(f->path), "%s", from->path);
+}
+
+static void take_inode(struct waiting_source *s, const struct fi_wait_inode *from)
+{
+	struct fi_file_key key = { .ino = from->ino, .dev = from->key.dev };
+	struct known_file *f = add_file(s);
+
+	*f = (struct known_file){ .key = from->key, .ino = from->ino, .isize = from->isize };
+	catalog_add_fi_file(s->base.config.catalog, &key, &from->file);
+	catalog_file_path(s->base.config.catalog, key.dev, key.ino, f->path, sizeof(f->path));
+}
+
 static int on_item(void *ctx, void *data, size_t size)
 {
 	struct waiting_source *s = ctx;
@@ -300,8 +331,10 @@ static int on_item(void *ctx, void *data, size_t size)
 		take_connection(s, data);
 		break;
 	case FI_WAIT_FILE:
-		s->file = xrealloc(s->file, (s->nr_files + 1) * sizeof(*s->file));
-		s->file[s->nr_files++] = *(struct fi_wait_file *)data;
+		take_open_file(s, data);
+		break;
+	case FI_WAIT_INODE:
+		take_inode(s, data);
 		break;
 	}
 	return 0;
@@ -353,11 +386,12 @@ static int walk_once(struct waiting_source *s)
 	return err;
 }
 
-/* The size of its file and its path, from whoever has it open. */
+/* Sizes and paths of the files: from whoever has them open, else from all inodes. */
 static int find_files(struct waiting_source *s)
 {
 	int fd = bpf_map__fd(s->skel->maps.wanted);
 	struct fi_wait_file_key key;
+	__u64 owner;
 	__u32 one = 1;
 	int err;
 
@@ -374,10 +408,15 @@ static int find_files(struct waiting_source *s)
 	}
 	err = run_iterator(s->skel->progs.look_at_files);
 	ring_buffer__consume(s->ring);
+	if (err || bpf_map_get_next_key(fd, NULL, &key))
+		return err;
+	clear_map(s->skel->maps.walked, &owner);
+	err = run_iterator(s->skel->progs.look_at_inodes);
+	ring_buffer__consume(s->ring);
 	return err;
 }
 
-static const struct fi_wait_file *file_of(const struct waiting_source *s, const struct waiting *w)
+static const struct known_file *file_of(const struct waiting_source *s, const struct waiting *w)
 {
 	for (size_t i = 0; i < s->nr_files; i++)
 		if (s->file[i].key.dev == w->r.dev && s->file[i].key.nodeid == w->r.nodeid)
@@ -387,7 +426,7 @@ static const struct fi_wait_file *file_of(const struct waiting_source *s, const 
 
 static void complete_walked(struct waiting_source *s, struct waiting *w)
 {
-	const struct fi_wait_file *f = file_of(s, w);
+	const struct known_file *f = file_of(s, w);
 	__u64 ticks = s->skel->bss->jiffies - w->r.created;
 
 	w->age_known = w->r.created != 0;
@@ -738,16 +777,6 @@ static int load(struct waiting_source *s)
 	return 0;
 }
 
-/* Stacks of others are for CAP_SYS_ADMIN: without, /proc would show an idle machine. */
-static bool may_see_stacks(void)
-{
-	struct proc_task t = { 0 };
-	bool may = proc_task_read(&t, 1) && t.stack.len;
-
-	proc_task_free(&t);
-	return may;
-}
-
 static int pick_backend(struct waiting_source *s)
 {
 	enum backend want = s->base.config.backend;
@@ -763,9 +792,11 @@ static int pick_backend(struct waiting_source *s)
 				 strerror(-err));
 	if (!may_see_stacks())
 		return complain(FI_NO_PRIVILEGE,
-				"not allowed to see what threads wait for; run as root (see: fuseiomap doctor)");
-	if (want == BACKEND_AUTO && s->base.config.verbose)
-		fprintf(stderr, "no BPF (%s), so going by /proc\n", strerror(-err));
+				"not allowed to see what threads wait for; run as root, or with CAP_SYS_ADMIN and CAP_SYS_PTRACE");
+	if (access("/proc/self/stack", F_OK))
+		return complain(FI_FAILED,
+				"this kernel does not show where threads sleep; it needs CONFIG_STACKTRACE=y");
+	s->found.no_bpf = want == BACKEND_AUTO ? err : 0;
 	return 0;
 }
 

@@ -48,6 +48,7 @@ struct waitings {
 	size_t nr_conns;
 	__u64 tick_ns;		/* ages are as exact as this; 0: they are exact */
 	bool  walked;		/* from the kernel's lists; else from /proc */
+	int   no_bpf;		/* why not: negative errno; 0: nobody asked for it */
 	__u64 missed;		/* items that got lost, or lists that broke off */
 };
 

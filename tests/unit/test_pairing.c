@@ -66,12 +66,17 @@ static const struct fi_ledger *ledger(struct run *run)
 static void stop(struct run *run)
 {
 	const struct fi_ledger *l = ledger(run);
+	__u64 in_flight;
 
 	for (int k = 0; k < FI_KINDS; k++)
 		assert_int_equal(l->begun[k], l->ok[k] + l->errors[k] + l->in_flight[k] +
 				 l->unpaired[k]);
-	assert_int_equal(run->snap.nr_open, l->in_flight[FI_BEGIN] + l->in_flight[FI_END] +
-			 l->in_flight[FI_IOEND]);
+	in_flight = l->in_flight[FI_BEGIN] + l->in_flight[FI_END] + l->in_flight[FI_IOEND];
+	/* Without done events, what sent no request may be over. */
+	if (run->snap.upstream)
+		assert_true(run->snap.nr_open <= in_flight);
+	else
+		assert_int_equal(run->snap.nr_open, in_flight);
 	snapshot_free(&run->snap);
 	pairing_free(run->p);
 	tasks_free(run->tasks);
@@ -451,6 +456,7 @@ static void upstream_cached_begin(void **state)
 
 	PUT(run, RAW_BEGIN, .count = 1);
 	assert_int_equal(ledger(run)->in_flight[FI_BEGIN], 1);
+	assert_int_equal(run->snap.nr_open, 0);
 	PUT(run, RAW_BEGIN, .pos = 1, .count = 1);
 	assert_int_equal(run->n, 1);
 	assert_int_equal(run->got[0].flags, FI_F_UNSURE);

@@ -14,7 +14,6 @@
 #include "short.h"
 #include "shortview.h"
 
-#define KERNEL_STALE	(1U << 15)
 #define WRITE		FUSE_IOMAP_OP_WRITE
 #define DIRECT		(FUSE_IOMAP_OP_WRITE | FUSE_IOMAP_OP_DIRECT)
 #define ZERO		FUSE_IOMAP_OP_ZERO
@@ -300,7 +299,7 @@ static void stale_zeroing(void **state)
 	begin(1, ZERO, 4 * K, 8 * K);
 	begin(1, FUSE_IOMAP_OP_WRITEBACK, 4 * K, 4 * K);
 	ioend(9, 0, 4 * K, 4 * K, 0);
-	end_as(1, ZERO, 4 * K, 8 * K, 0, (struct end_as){ .mapflags = KERNEL_STALE });
+	end_as(1, ZERO, 4 * K, 8 * K, 0, (struct end_as){ .mapflags = FUSE_IOMAP_F_STALE });
 	assert_int_equal(n, 0);
 	begin(1, ZERO, 4 * K, 8 * K);
 	assert_found(0, SHORT_STALE, 0, 4 * K, 8 * K, 0, 1);
@@ -317,7 +316,7 @@ static void stale_zeroing(void **state)
 static void stale_then_no_space(void **state)
 {
 	begin(1, WRITE, 0, 8 * K);
-	end_as(1, WRITE, 0, 8 * K, 4 * K, (struct end_as){ .mapflags = KERNEL_STALE });
+	end_as(1, WRITE, 0, 8 * K, 4 * K, (struct end_as){ .mapflags = FUSE_IOMAP_F_STALE });
 	begin_err(1, WRITE, 4 * K, 4 * K, -ENOSPC);
 	assert_found(0, SHORT_NEXT, -ENOSPC, 0, 8 * K, 4 * K, 1);
 	assert_false(found[0].benign);
@@ -326,7 +325,7 @@ static void stale_then_no_space(void **state)
 static void stale_then_fault(void **state)
 {
 	begin(1, WRITE, 0, 8 * K);
-	end_as(1, WRITE, 0, 8 * K, 4 * K, (struct end_as){ .mapflags = KERNEL_STALE });
+	end_as(1, WRITE, 0, 8 * K, 4 * K, (struct end_as){ .mapflags = FUSE_IOMAP_F_STALE });
 	begin(1, WRITE, 4 * K, 4 * K);
 	end(1, WRITE, 4 * K, 4 * K, 0, -EFAULT);
 	assert_int_equal(n, 2);
@@ -502,7 +501,7 @@ static void sent_or_not_and_why(void **state)
 	struct fi_record r = record(FI_END, 1, WRITE, 0, 4 * K);
 	char buf[128];
 
-	r.read.flags = 1U << 14 | 1U << 12;
+	r.read.flags = FUSE_IOMAP_F_SIZE_CHANGED | FUSE_IOMAP_F_WANT_IOMAP_END;
 	assert_string_equal(short_sent_text(buf, sizeof(buf), &r),
 			    "sent: short, size changed, asked for");
 	r.flags = 0;
