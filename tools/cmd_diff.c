@@ -70,7 +70,7 @@ static bool noise_known(const struct sides *s)
 
 static size_t numbers_of(const struct diff *d)
 {
-	return d->n - diff_count(d, V_ONLY_A) - diff_count(d, V_ONLY_B);
+	return diff_shown(d) - diff_count(d, V_ONLY_A) - diff_count(d, V_ONLY_B);
 }
 
 /* The one line that says what the verdicts mean. */
@@ -109,11 +109,15 @@ static bool all_complete(const struct results *runs)
 
 static void warn_incomplete(const struct results *runs)
 {
-	for (size_t i = 0; i < runs->n; i++)
-		if (!runs->run[i]->complete && (!i || strcmp(runs->run[i]->file,
-							     runs->run[i - 1]->file)))
-			fprintf(stderr, "fuseiomap: '%s' is incomplete: not everything was counted\n",
-				runs->run[i]->file);
+	for (size_t i = 0; i < runs->n; i++) {
+		const struct result *r = runs->run[i];
+
+		/* Once for a file: its windows have one end. */
+		if (r->complete || (i && !strcmp(r->file, runs->run[i - 1]->file)))
+			continue;
+		fprintf(stderr, r->cut ? "fuseiomap: '%s' is cut off: it has no end record\n" :
+			"fuseiomap: '%s' is incomplete: not everything was counted\n", r->file);
+	}
 }
 
 /* Runs on a kernel without done events. */
