@@ -227,7 +227,7 @@ static void put_text(FILE *f, const struct sides *s, const struct diff *d)
 	text_side(&t, 'B', &s->b);
 	text_noise(&t, s, d);
 	if (samples(s))
-		text_printf(&t, "end and ioend: only those that were sent, where the kernel does not show the others\n");
+		text_printf(&t, "end: only those that were sent, where the kernel does not show the others\n");
 	text_add(&t, "\n", 1);
 	diff_text(&t, d);
 	fwrite(t.s, 1, t.len, f);
@@ -311,7 +311,7 @@ static int compare(const struct sides *s, const struct opts *o)
 		warn_incomplete(&s->b);
 	}
 	if (!o->quiet && mixes_samples(s))
-		fputs("fuseiomap: some runs saw only the ends that were sent: ends and ioends do not compare\n",
+		fputs("fuseiomap: some runs saw only the ends that were sent: ends do not compare\n",
 		      stderr);
 	diff_make(&d, &s->a, &s->b, o);
 	err = gate_parse(&g, o, &d);

@@ -729,7 +729,7 @@ void histview_text(struct text *t, const struct histview *v, const struct window
 	} else {
 		text_summary(t, &list, v);
 		if (w->now->upstream)
-			text_printf(t, "end and ioend: only those that were sent; this kernel does not show the others\n");
+			text_printf(t, "end: only those that were sent; this kernel does not show the others\n");
 		text_items(t, &list, v);
 		text_shares(t, w);
 	}
@@ -853,7 +853,7 @@ static void json_window(struct json *j, const struct histview *v, const struct w
 	if (v->by_phase)
 		json_str(j, NULL, "phase");
 	json_close(j, ']');
-	/* ENDs and IOENDs are those that were sent, no more. */
+	/* ENDs are those that were sent, no more. */
 	json_bool(j, "upcalls_only", w->now->upstream);
 	json_put(j);
 }

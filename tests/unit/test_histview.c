@@ -321,7 +321,7 @@ static void sample_is_labelled(void **state)
 	put(&now, FI_END, FI_WRITE, 1, 100);
 	assert_null(strstr(as_text(), "only those that were sent"));
 	now.upstream = true;
-	assert_has(as_text(), "end and ioend: only those that were sent");
+	assert_has(as_text(), "end: only those that were sent");
 	out = as_json();
 	assert_has(out, "\"upcalls_only\":true}");
 	free(out);
