@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* fuseiomap inflight: the upcalls that wait now, and for whom. */
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -198,6 +199,7 @@ struct look {
 	struct shown *row;	/* those that pass the filters */
 	size_t n;
 	bool ever;		/* any look had some */
+	char cgroup[PATH_MAX];	/* of the filter */
 	struct waitings replayed;
 	struct text text;
 };
@@ -228,10 +230,22 @@ static bool is_wanted(const struct look *l, const struct waiting *w)
 		 (o->pid && w->r.pid != o->pid) ||
 		 (o->tid && w->r.tid != o->tid) ||
 		 (o->comm && !has_name(w, o->comm)) ||
-		 (o->cgroup && !(w->r.tid && proc_in_cgroup(w->r.tid, o->cgroup))) ||
+		 (o->cgroup && !(w->r.tid && proc_in_cgroup(w->r.tid, l->cgroup))) ||
 		 (o->kinds && !(o->kinds & 1U << w->kind)) ||
 		 (o->ops && !(w->op_known && o->ops & 1U << w->op)) ||
 		 age < o->min_lat_ns || age < o->older_ns);
+}
+
+/* As /proc/TID/cgroup has it: from the root of the cgroup file system on. */
+static const char *cgroup_path(const char *given, char *buf, size_t size)
+{
+	static const char mount[] = "/sys/fs/cgroup";
+	size_t len = sizeof(mount) - 1;
+
+	if (given[0] == '/' && !strncmp(given, mount, len) && (!given[len] || given[len] == '/'))
+		given += len;
+	snprintf(buf, size, "%s%s", given[0] == '/' ? "" : "/", given);
+	return buf;
 }
 
 /* Takes over what was found, and picks what is wanted. */
@@ -662,6 +676,18 @@ static int refuse(const struct opts *o)
 	return 0;
 }
 
+static int set_cgroup(struct look *l, const char *given)
+{
+	char dir[PATH_MAX + 16];
+
+	if (!given)
+		return 0;
+	cgroup_path(given, l->cgroup, sizeof(l->cgroup));
+	snprintf(dir, sizeof(dir), "/sys/fs/cgroup%s", l->cgroup);
+	return access(dir, F_OK) ? complain(FI_USAGE, "cannot open the cgroup '%s': %s", dir,
+					    strerror(errno)) : 0;
+}
+
 static int run(const struct opts *given)
 {
 	struct opts o = *given;
@@ -671,6 +697,8 @@ static int run(const struct opts *given)
 	struct snapshot snap = { 0 };
 	int err = refuse(&o);
 
+	if (!err)
+		err = set_cgroup(&l, o.cgroup);
 	if (err)
 		return err;
 	/* There is nothing to be ready for, and a moment has no ledger worth telling. */

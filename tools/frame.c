@@ -275,7 +275,8 @@ static void title(struct frame *f, const struct top_input *in, const struct top_
 		 fmt_clock(up, sizeof(up), iv->d.time_ns - in->start_ns),
 		 in->input ? interval_s(iv) : st->interval_ns / 1e9);
 	if (in->input)
-		line_add(l, LOOK_PLAIN, "replay of %s, ", in->input);
+		line_add(l, LOOK_PLAIN, "replay of %s, ",
+			 strrchr(in->input, '/') ? strrchr(in->input, '/') + 1 : in->input);
 	line_add(l, LOOK_PLAIN, "Linux %s  %s", in->info->kernel, in->info->backend);
 	if (first)
 		line_add(l, LOOK_DIM, "  kept %s in %sB",
@@ -539,7 +540,7 @@ static void menu(struct frame *f, struct top_state *st, const struct layout *lay
 
 /* ---- the table ----------------------------------------------------------- */
 
-const struct interval *top_shown(const struct top_input *in, struct top_state *st)
+static const struct interval *top_shown(const struct top_input *in, struct top_state *st)
 {
 	__u64 first = history_first(in->history), last = history_last(in->history);
 
@@ -699,18 +700,26 @@ static void body(struct frame *f, const struct top_input *in, struct top_state *
 	detail_make(f, in, st, &st->table.row[top_level(st)->chosen], width, detail);
 }
 
-void frame_make(struct frame *f, const struct top_input *in, struct top_state *st,
-		int width, int height)
+void top_refresh(const struct top_input *in, struct top_state *st)
 {
 	const struct interval *iv = top_shown(in, st);
 
-	f->n = 0;
-	if (height < 1 || width < 1)
-		return;
 	st->shown = (struct table_input){ iv, in->catalog, in->dev, in->nr_dev };
 	if (st->stale)
 		make_table(st);
 	follow(st);
+}
+
+void frame_make(struct frame *f, const struct top_input *in, struct top_state *st,
+		int width, int height)
+{
+	const struct interval *iv;
+
+	f->n = 0;
+	if (height < 1 || width < 1)
+		return;
+	top_refresh(in, st);
+	iv = st->shown.iv;
 	find(st);
 	title(f, in, st, iv);
 	if (height >= 12)

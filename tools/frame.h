@@ -147,8 +147,8 @@ struct top_input {
 	size_t nr_dev;
 };
 
-/* The interval that is to be shown. */
-const struct interval *top_shown(const struct top_input *in, struct top_state *st);
+/* Brings the table up to what has been chosen, before a key acts on its rows. */
+void top_refresh(const struct top_input *in, struct top_state *st);
 
 /* For a screen of this size. Corrects the state to what is there. */
 void frame_make(struct frame *f, const struct top_input *in, struct top_state *st,

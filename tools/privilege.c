@@ -26,3 +26,16 @@ bool may_trace(void)
 {
 	return has_cap(CAP_PERFMON);
 }
+
+/* Here CAP_SYS_ADMIN does not stand for the other. */
+bool may_see_stacks(void)
+{
+	cap_t caps = cap_get_proc();
+	cap_flag_value_t ptrace = CAP_CLEAR;
+
+	if (caps) {
+		cap_get_flag(caps, CAP_SYS_PTRACE, CAP_EFFECTIVE, &ptrace);
+		cap_free(caps);
+	}
+	return ptrace == CAP_SET && has_cap(CAP_SYS_ADMIN);
+}

@@ -8,4 +8,7 @@
 bool may_load(void);
 bool may_trace(void);
 
+/* Whether it may see where other threads sleep in the kernel. */
+bool may_see_stacks(void);
+
 #endif

@@ -265,6 +265,7 @@ static int source_setup(struct session *s, struct source_config *config)
 	set_filters(&config->settings, s->o);
 	config->backend = s->o->backend;
 	config->input = s->o->input;
+	config->find_mounts = s->o->mount;
 	config->cgroup = s->o->cgroup;
 	config->no_done = s->o->no_done;
 	config->verbose = s->o->verbose;

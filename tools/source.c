@@ -23,7 +23,8 @@ static int open_file(struct source **sp, const struct source_config *config)
 
 	if (fd < 0)
 		return complain(FI_FAILED, "cannot read '%s': %s", config->input, strerror(errno));
-	n = read(fd, magic, sizeof(magic));
+	/* Of a pipe nothing may be taken; only a recording can come through one. */
+	n = lseek(fd, 0, SEEK_CUR) < 0 ? 0 : read(fd, magic, sizeof(magic));
 	close(fd);
 	if (n < 0)
 		return complain(FI_FAILED, "cannot read '%s': %s", config->input, strerror(errno));

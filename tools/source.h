@@ -28,6 +28,7 @@ struct source_config {
 	const char *cgroup;	/* path for settings.cgroup, or NULL */
 	bool stacks_optional;	/* go on without if the source has none */
 	bool no_done;		/* as if the kernel had upstream's events only */
+	bool find_mounts;	/* have all mounts in the catalog once it is open */
 	bool verbose;		/* let libbpf and others talk */
 	struct catalog *catalog;	/* filled by the source */
 	source_sink sink;	/* for settings.records */

@@ -134,7 +134,7 @@ static int scan(struct dat *d)
 		info->splits = info->splits || e.what == RAW_REQUEST_SENT;
 		if (!raw_is_done(e.what))
 			continue;
-		info->upstream = d->source.config.no_done;
+		info->upstream = false;
 		if (info->splits)
 			break;
 	}
@@ -265,12 +265,6 @@ static int dat_open(struct source **sp, const struct source_config *config)
 	return 0;
 }
 
-/* Whether the pairing shall see it: the done events not, when they are not to count. */
-static bool passes(const struct dat *d, const struct raw_event *e)
-{
-	return !d->source.info.upstream || !raw_is_done(e->what);
-}
-
 static enum replay_stop dat_advance(struct source *s, __u64 until_ns, __u64 *now_ns)
 {
 	struct dat *d = dat_of(s);
@@ -283,7 +277,7 @@ static enum replay_stop dat_advance(struct source *s, __u64 until_ns, __u64 *now
 
 		count_missed(d, r);
 		d->now_ns = r->ts > d->now_ns ? r->ts : d->now_ns;
-		if (raw_decode(d->decoder, r->data, r->size, r->ts, &e) && passes(d, &e))
+		if (raw_decode(d->decoder, r->data, r->size, r->ts, &e))
 			pairing_event(d->pairing, &e);
 		stream_next(st);
 	}

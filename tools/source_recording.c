@@ -64,6 +64,7 @@ struct recording {
 	bool in_gap;
 	bool ended;		/* there was an end item */
 	bool filtered;
+	struct fi_settings recorded;	/* the filters it was recorded with */
 };
 
 /* ---- blocks --------------------------------------------------------------- */
@@ -250,7 +251,7 @@ static const char *next_string(struct recording *r)
 	return s;
 }
 
-static void get_mount(struct recording *r)
+static void add_mount(struct recording *r, bool gone_too)
 {
 	struct rec_mount m;
 	struct mount to;
@@ -262,7 +263,13 @@ static void get_mount(struct recording *r)
 	to.source = (char *)next_string(r);
 	to.fstype = (char *)next_string(r);
 	to.server_comm = (char *)next_string(r);
-	catalog_add_mount(r->src.config.catalog, &to);
+	if (gone_too || !to.gone)
+		catalog_add_mount(r->src.config.catalog, &to);
+}
+
+static void get_mount(struct recording *r)
+{
+	add_mount(r, true);
 }
 
 static void get_file(struct recording *r)
@@ -329,6 +336,11 @@ static void get_server(struct recording *r)
 	}
 }
 
+static void get_settings(struct recording *r)
+{
+	next_struct(r, &r->recorded);
+}
+
 static void get_end(struct recording *r)
 {
 	r->ended = true;
@@ -336,6 +348,7 @@ static void get_end(struct recording *r)
 
 /* Records and ticks are not here: a replay may stop before one. */
 static void (*const get_item[REC_TYPES])(struct recording *r) = {
+	[REC_SETTINGS] = get_settings,
 	[REC_LEDGER] = get_ledger,
 	[REC_OPEN] = get_open,
 	[REC_SERVER] = get_server,
@@ -413,6 +426,8 @@ static bool read_description(struct recording *r)
 			read_info(&r->src.info, text, r->left);
 			info = true;
 		}
+		if (r->type == REC_SETTINGS)
+			get_settings(r);
 	}
 	return schema && info;
 }
@@ -446,6 +461,17 @@ static int check_file_head(struct recording *r, const char *path)
 	return 0;
 }
 
+/* To the first block, if the file can be rewound; else what has been read is a gap. */
+static int rewind_file(struct recording *r, const char *path)
+{
+	forget_position(r);
+	if (lseek(r->in.fd, 0, SEEK_SET))
+		return 0;
+	r->in.pos = r->in.len = 0;
+	r->in.eof = false;
+	return check_file_head(r, path);
+}
+
 /*
  * The description comes first, and again later on in case that it is damaged: then
  * what stands before it is read with the later one, if the file can be rewound.
@@ -463,12 +489,20 @@ static int find_description(struct recording *r, const char *path)
 				path);
 	if (blocks == 1 && !r->gaps)
 		return 0;
-	forget_position(r);
-	if (lseek(r->in.fd, 0, SEEK_SET))
+	return rewind_file(r, path);
+}
+
+/* Those that come later in the recording, for a filter by mount: as they were there. */
+static int find_mounts(struct recording *r, const char *path)
+{
+	if (lseek(r->in.fd, 0, SEEK_CUR) < 0)
 		return 0;
-	r->in.pos = r->in.len = 0;
-	r->in.eof = false;
-	return check_file_head(r, path);
+	do {
+		while (next_item(r))
+			if (r->type == REC_MOUNT)
+				add_mount(r, false);
+	} while (next_block(r));
+	return rewind_file(r, path);
 }
 
 /* ---- replay --------------------------------------------------------------- */
@@ -692,7 +726,8 @@ static void notes(struct source *s)
 		fprintf(stderr, "'%s' has %" PRIu64 " records of operations that only a newer fuseiomap knows\n",
 			path, (uint64_t)r->unknown);
 	if (r->filtered)
-		fputs("the ledger is that of the recording, before this run's filters\n", stderr);
+		fputs("the ledger is that of all that was recorded, before the filters of this run\n",
+		      stderr);
 }
 
 /* ---- open and close ------------------------------------------------------- */
@@ -712,10 +747,24 @@ static void close_recording(struct source *s)
 	free(r);
 }
 
-static bool has_filter(const struct fi_settings *set)
+/* What filters go by, and nothing else. */
+static struct fi_settings filters_of(const struct fi_settings *s)
 {
-	return set->ino || set->min_lat_ns || set->dev || set->pid || set->tid || set->ops ||
-	       set->kinds || set->types || set->comm[0] || set->errors || set->shorts;
+	struct fi_settings f = {
+		.ino = s->ino, .min_lat_ns = s->min_lat_ns, .dev = s->dev, .pid = s->pid,
+		.tid = s->tid, .ops = s->ops, .kinds = s->kinds, .types = s->types,
+		.errors = s->errors, .shorts = s->shorts,
+	};
+
+	memcpy(f.comm, s->comm, sizeof(f.comm));
+	return f;
+}
+
+static bool same_filters(const struct fi_settings *a, const struct fi_settings *b)
+{
+	const struct fi_settings fa = filters_of(a), fb = filters_of(b);
+
+	return !memcmp(&fa, &fb, sizeof(fa));
 }
 
 static int start(struct source *s)
@@ -723,7 +772,8 @@ static int start(struct source *s)
 	struct recording *r = (struct recording *)s;
 
 	/* The session has looked up the mount by now. */
-	r->filtered = has_filter(&s->config.settings);
+	r->filtered = !same_filters(&s->config.settings, &(struct fi_settings){ 0 }) &&
+		      !same_filters(&s->config.settings, &r->recorded);
 	return 0;
 }
 
@@ -745,6 +795,8 @@ static int open_recording(struct source **sp, const struct source_config *config
 		err = check_file_head(r, config->input);
 	if (!err)
 		err = find_description(r, config->input);
+	if (!err && config->find_mounts)
+		err = find_mounts(r, config->input);
 	if (err) {
 		close_recording(&r->src);
 		return err;

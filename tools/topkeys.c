@@ -439,9 +439,11 @@ static void table_key(struct top_state *st, const struct top_input *in, int key)
 	for (size_t i = 0; i < nr_top_keys; i++)
 		for (int k = 0; k < MAX_KEYS && top_keys[i].key[k]; k++)
 			if (top_keys[i].key[k] == key) {
+				/* Keys come faster than frames. */
+				top_refresh(in, st);
+				top_keys[i].act(st, in, top_keys[i].arg);
 				/* Moving within a table is the one thing that keeps it. */
 				st->stale |= top_keys[i].act != move_by;
-				top_keys[i].act(st, in, top_keys[i].arg);
 				return;
 			}
 }

@@ -777,16 +777,6 @@ static int load(struct waiting_source *s)
 	return 0;
 }
 
-/* Stacks of others are for CAP_SYS_ADMIN: without, /proc would show an idle machine. */
-static bool may_see_stacks(void)
-{
-	struct proc_task t = { 0 };
-	bool may = proc_task_read(&t, 1) && t.stack.len;
-
-	proc_task_free(&t);
-	return may;
-}
-
 static int pick_backend(struct waiting_source *s)
 {
 	enum backend want = s->base.config.backend;
@@ -802,7 +792,10 @@ static int pick_backend(struct waiting_source *s)
 				 strerror(-err));
 	if (!may_see_stacks())
 		return complain(FI_NO_PRIVILEGE,
-				"not allowed to see what threads wait for; run as root (see: fuseiomap doctor)");
+				"not allowed to see what threads wait for; run as root, or with CAP_SYS_ADMIN and CAP_SYS_PTRACE");
+	if (access("/proc/self/stack", F_OK))
+		return complain(FI_FAILED,
+				"this kernel does not show where threads sleep; it needs CONFIG_STACKTRACE=y");
 	s->found.no_bpf = want == BACKEND_AUTO ? err : 0;
 	return 0;
 }

@@ -204,7 +204,7 @@ stall()
 	grep -q "^triggered by latency: .* pid [0-9]* (iomapload)" "$TOOL_ERR"
 	"$FUSEIOMAP" trace -j -i "$REC/f" >"$REC/trace" 2>"$REC/err"
 	complete "$REC/trace"
-	slow=$(jq -c 'select(.latency_ns > 300000000)' "$REC/trace" | grep -c .)
+	slow=$(jq -c 'select(.lat_ns > 300000000)' "$REC/trace" | grep -c .)
 	((slow >= 1))
 	# The first 50 writes were longer ago.
 	[ "$(jq -c 'select(.kind == "begin")' "$REC/trace" | grep -c .)" = 40 ]

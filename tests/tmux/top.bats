@@ -74,7 +74,7 @@ row() { grep -nF -- "$1" <<<"$SCREEN" | head -n 1 | cut -d: -f1; }
 @test "a replay plays in its own time, and stays at its end until q" {
 	local start=$SECONDS
 	screen_start 150 40
-	shows fuseiomap-top "replay of $FILE" /tmp/mnt
+	shows fuseiomap-top "replay of ${FILE##*/}" /tmp/mnt
 	shows_not "END OF RECORDING"
 	ended
 	((SECONDS - start >= 2))

@@ -1,0 +1,88 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# fuseiomap inflight where nothing of iomap waits; what hangs is in tests/live.
+
+bats_require_minimum_version 1.5.0
+
+inflight() { run --separate-stderr build/fuseiomap inflight "$@"; }
+
+# can BACKEND: this user and this kernel can
+can()
+{
+	inflight --backend "$1"
+	((status == 0)) || skip "$stderr"
+}
+
+@test "nothing waits: says so, status 0, also with --older-than" {
+	can ftrace
+	inflight --backend ftrace
+	[[ ${lines[0]} == "0 waiting" ]]
+	inflight --backend ftrace --older-than 10ms
+	[ "$status" = 0 ]
+	[[ ${lines[0]} == "0 waiting for 10ms or longer" ]]
+	[ "$stderr" = "" ]
+}
+
+@test "the programs load on this kernel, and auto takes them" {
+	can bpf
+	inflight --backend bpf -j
+	[ "$(jq -r 'select(.type == "header") | .backend' <<<"$output")" = bpf ]
+	[ "$(jq -r 'select(.type == "look") | .walked' <<<"$output")" = true ]
+	inflight -j --all
+	[ "$(jq -r 'select(.type == "header") | .backend' <<<"$output")" = bpf ]
+	[ "$(jq -r 'select(.type == "end") | .complete' <<<"$output")" = true ]
+}
+
+@test "without the rights it is status 4 and one line" {
+	[ "$(id -u)" = 0 ] || skip "not root"
+	tool=$BATS_TEST_TMPDIR/fuseiomap
+	cp build/fuseiomap "$tool"
+	chmod 755 "$BATS_RUN_TMPDIR" "$BATS_RUN_TMPDIR/test" "$BATS_TEST_TMPDIR" "$tool"
+	for backend in auto bpf ftrace; do
+		run --separate-stderr setpriv --reuid 65534 --clear-groups --bounding-set -all \
+			"$tool" inflight --backend $backend
+		[ "$status" = 4 ] || { echo "$backend: $status $output $stderr"; return 1; }
+		[ "$output" = "" ]
+		[ "${#stderr_lines[@]}" = 1 ]
+	done
+}
+
+@test "a recording: what was in flight at its end" {
+	inflight -i tests/data/top.fiomap
+	[ "$status" = 0 ]
+	[[ ${lines[0]} == "0 waiting" ]]
+	inflight -i tests/data/top.fiomap --csv
+	[ "${#lines[@]}" = 1 ]
+	[[ ${lines[0]} == age_ns,* ]]
+}
+
+@test "what makes no sense is refused" {
+	for args in "--type hole" "--errors" "--short" "--all -i tests/data/top.fiomap" \
+		"--older-than 5x" "1 2 3" "0" "-j --csv" "-g no/such/cgroup" "-m /"; do
+		inflight $args
+		[ "$status" = 2 ] || { echo "$args: status $status"; return 1; }
+		[ "$output" = "" ]
+		[ "${#stderr_lines[@]}" = 1 ]
+	done
+}
+
+@test "a full disk is an error, a closed pipe is none" {
+	can ftrace
+	inflight --backend ftrace -o /dev/full
+	[ "$status" = 1 ]
+	[[ $stderr == *"No space left"* ]]
+	run --separate-stderr bash -c 'build/fuseiomap inflight --backend ftrace --watch 0.01 |
+		head -n 1; exit ${PIPESTATUS[0]}'
+	[ "$status" = 0 ]
+	[ "$output" = "0 waiting" ]
+	[ "$stderr" = "" ]
+}
+
+@test "watch ends after its count and after its time" {
+	can ftrace
+	inflight --backend ftrace 0.01 3
+	[ "$(grep -c '^0 waiting' <<<"$output")" = 3 ]
+	inflight --backend ftrace --watch -d 0.1
+	[ "$status" = 0 ]
+}
