@@ -375,7 +375,7 @@ static void name_record(struct pairing *p, struct fi_record *r)
 static void put_record(struct pairing *p, struct fi_record *r)
 {
 	name_record(p, r);
-	if (r->kind < FI_KINDS && !wanted_record(p->set, r))
+	if (!wanted_record(p->set, r))
 		return;
 	p->ledger.records++;
 	if (p->config->sink)
@@ -636,18 +636,20 @@ static void on_ioend(struct pairing *p, struct thread *t, const struct raw_event
 		start_op(p, t, e, FI_IOEND, op);
 }
 
+/* It was not put on the stack, or is off it again. */
+static bool wanted_refusal(const struct pairing *p, const struct fi_record *r)
+{
+	struct raw_event e = { .tid = r->tid, .dev = r->dev, .ino = r->ino };
+
+	return wanted(p, &e, FI_REFUSED, r->op);
+}
+
 static void on_bad_data(struct pairing *p, struct thread *t, const struct raw_event *e)
 {
-	const struct fi_settings *s = p->set;
+	const struct fi_begun *b = fi_begun_newest(&t->begun);
 	const struct frame *f = top_frame(t);
 	struct fi_record r = record_of(e, FI_REFUSED);
 
-	if (!p->enabled)
-		return;
-	if (!f && (s->dev || s->ino || s->pid || s->tid || s->ops || s->kinds || s->comm[0] ||
-		   s->cgroup))
-		return;
-	p->ledger.bad_data++;
 	r.error = -EUCLEAN;
 	r.line = e->line;
 	memcpy(r.rule, e->text, sizeof(r.rule));
@@ -661,7 +663,16 @@ static void on_bad_data(struct pairing *p, struct thread *t, const struct raw_ev
 		r.opflags = f->opflags;
 		r.op = f->op;
 		r.unique = f->unique;
+	} else if (b) {
+		r.dev = b->dev;
+		r.ino = b->ino;
+		r.pos = b->pos;
+		r.opflags = b->opflags;
+		r.op = b->op;
 	}
+	if (!p->enabled || (!f && !wanted_refusal(p, &r)))
+		return;
+	p->ledger.bad_data++;
 	put_record(p, &r);
 }
 
