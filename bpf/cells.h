@@ -64,6 +64,12 @@ static __always_inline bool wanted(__u32 dev, __u64 ino, __u32 kind, __u32 op)
 	return !settings.cgroup || bpf_current_task_under_cgroup(&cgroups, 0) == 1;
 }
 
+static __always_inline bool is_filtered(void)
+{
+	return settings.dev || settings.ino || settings.kinds || settings.ops ||
+	       settings.pid || settings.tid || settings.comm[0] || settings.cgroup;
+}
+
 /* The outcome. The settings are constants to the verifier, not to the compiler. */
 static __always_inline bool wanted_done(const struct fi_done *d)
 {

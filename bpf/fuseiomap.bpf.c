@@ -688,9 +688,9 @@ PROGRAM(iomap_ioend_error, MARK_IOEND_ERROR, on_late_error(st, error),
 /* It names no inode; the operation it belongs to is the task's own. */
 static __always_inline bool wanted_refusal(const struct frame *f, const struct fi_begun *b)
 {
-	if (f)
+	if (f || !is_filtered())
 		return true;
-	return b ? wanted(b->dev, b->ino, FI_REFUSED, b->op) : wanted(0, 0, FI_REFUSED, 0);
+	return b && wanted(b->dev, b->ino, FI_REFUSED, b->op);
 }
 
 static __always_inline void put_refusal(struct fi_record *r, const struct frame *f,

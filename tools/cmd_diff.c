@@ -70,7 +70,7 @@ static bool noise_known(const struct sides *s)
 
 static size_t numbers_of(const struct diff *d)
 {
-	return d->n - diff_count(d, V_ONLY_A) - diff_count(d, V_ONLY_B);
+	return diff_shown(d) - diff_count(d, V_ONLY_A) - diff_count(d, V_ONLY_B);
 }
 
 /* The one line that says what the verdicts mean. */
@@ -109,11 +109,15 @@ static bool all_complete(const struct results *runs)
 
 static void warn_incomplete(const struct results *runs)
 {
-	for (size_t i = 0; i < runs->n; i++)
-		if (!runs->run[i]->complete && (!i || strcmp(runs->run[i]->file,
-							     runs->run[i - 1]->file)))
-			fprintf(stderr, "fuseiomap: '%s' is incomplete: not everything was counted\n",
-				runs->run[i]->file);
+	for (size_t i = 0; i < runs->n; i++) {
+		const struct result *r = runs->run[i];
+
+		/* Once for a file: its windows have one end. */
+		if (r->complete || (i && !strcmp(r->file, runs->run[i - 1]->file)))
+			continue;
+		fprintf(stderr, r->cut ? "fuseiomap: '%s' is cut off: it has no end record\n" :
+			"fuseiomap: '%s' is incomplete: not everything was counted\n", r->file);
+	}
 }
 
 /* Runs on a kernel without done events. */
@@ -223,7 +227,7 @@ static void put_text(FILE *f, const struct sides *s, const struct diff *d)
 	text_side(&t, 'B', &s->b);
 	text_noise(&t, s, d);
 	if (samples(s))
-		text_printf(&t, "end and ioend: only those that were sent, where the kernel does not show the others\n");
+		text_printf(&t, "end: only those that were sent, where the kernel does not show the others\n");
 	text_add(&t, "\n", 1);
 	diff_text(&t, d);
 	fwrite(t.s, 1, t.len, f);
@@ -307,7 +311,7 @@ static int compare(const struct sides *s, const struct opts *o)
 		warn_incomplete(&s->b);
 	}
 	if (!o->quiet && mixes_samples(s))
-		fputs("fuseiomap: some runs saw only the ends that were sent: ends and ioends do not compare\n",
+		fputs("fuseiomap: some runs saw only the ends that were sent: ends do not compare\n",
 		      stderr);
 	diff_make(&d, &s->a, &s->b, o);
 	err = gate_parse(&g, o, &d);

@@ -713,6 +713,8 @@ static int run(const struct opts *given)
 		fputs(l.text.s, s.out);
 	}
 	err = o.watch ? watch(&l, &snap) : look_once(&l, &snap);
+	if (!given->quiet)
+		source_notes(s.src);
 	if (!err)
 		err = session_close(&s, &snap);
 	if (!err && o.older_ns && l.ever)

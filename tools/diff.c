@@ -309,9 +309,9 @@ static void row_add(struct diff *d, const struct metric *m, const struct results
 
 	spread_make(&r.a, a, m, kind, op);
 	spread_make(&r.b, b, m, kind, op);
-	/* What is nothing on both sides tells nothing. */
-	if (!r.a.max && !r.b.max)
+	if (!r.a.n && !r.b.n)
 		return;
+	r.hidden = !r.a.max && !r.b.max;
 	r.verdict = judge(m, &r.a, &r.b);
 	d->row = xrealloc(d->row, (d->n + 1) * sizeof(*d->row));
 	d->row[d->n++] = r;
@@ -339,12 +339,21 @@ void diff_free(struct diff *d)
 	*d = (struct diff){ 0 };
 }
 
+size_t diff_shown(const struct diff *d)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < d->n; i++)
+		n += !d->row[i].hidden;
+	return n;
+}
+
 size_t diff_count(const struct diff *d, enum verdict v)
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < d->n; i++)
-		n += d->row[i].verdict == v;
+		n += !d->row[i].hidden && d->row[i].verdict == v;
 	return n;
 }
 
@@ -567,16 +576,22 @@ static bool is_bad(const struct diff_row *r)
 
 void diff_text(struct text *t, const struct diff *d)
 {
+	const struct diff_row *last = NULL;
+
 	columns_text_head(t, text_columns, ARRAY_SIZE(text_columns));
 	for (size_t i = 0; i < d->n; i++) {
 		const struct diff_row *r = &d->row[i];
+		bool named = r->verdict == V_BEYOND && r->m->worse;
 
-		if (i && (r->kind != r[-1].kind || r->op != r[-1].op))
+		if (r->hidden)
+			continue;
+		if (last && (r->kind != last->kind || r->op != last->op))
 			text_add(t, "\n", 1);
-		if (r->verdict == V_BEYOND && r->m->worse)
+		last = r;
+		if (named)
 			text_style(t, is_bad(r) ? STYLE_BAD : STYLE_GOOD);
 		columns_text(t, text_columns, ARRAY_SIZE(text_columns), r, 0);
-		if (r->verdict == V_BEYOND && r->m->worse)
+		if (named)
 			text_style(t, STYLE_NONE);
 	}
 }
@@ -584,17 +599,20 @@ void diff_text(struct text *t, const struct diff *d)
 void diff_json(struct json *j, const struct diff *d)
 {
 	for (size_t i = 0; i < d->n; i++) {
+		if (d->row[i].hidden)
+			continue;
 		json_line(j, "diff");
-		columns_json(j, diff_columns, ARRAY_SIZE(diff_columns), &d->row[i]);
+		columns_json(j, diff_columns, nr_diff_columns, &d->row[i]);
 		json_put(j);
 	}
 }
 
 void diff_csv(struct text *t, const struct diff *d)
 {
-	columns_csv_head(t, diff_columns, ARRAY_SIZE(diff_columns));
+	columns_csv_head(t, diff_columns, nr_diff_columns);
 	for (size_t i = 0; i < d->n; i++)
-		columns_csv(t, diff_columns, ARRAY_SIZE(diff_columns), &d->row[i]);
+		if (!d->row[i].hidden)
+			columns_csv(t, diff_columns, nr_diff_columns, &d->row[i]);
 }
 
 /* ---- --fail-if ----------------------------------------------------------- */

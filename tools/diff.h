@@ -45,6 +45,7 @@ struct diff_row {
 	int op;
 	struct spread a, b;
 	enum verdict verdict;
+	bool hidden;		/* nothing on both sides: only rules look at it */
 };
 
 struct diff {
@@ -59,7 +60,8 @@ void diff_make(struct diff *d, const struct results *a, const struct results *b,
 	       const struct opts *o);
 void diff_free(struct diff *d);
 
-/* How many rows have this verdict. */
+/* How many rows are shown, and how many of them have this verdict. */
+size_t diff_shown(const struct diff *d);
 size_t diff_count(const struct diff *d, enum verdict v);
 
 /* "slower", "better", "more", "same", "noise", "unknown", ...: as in JSON. */

@@ -23,7 +23,7 @@ typedef char *(*fmt_fn)(char *buf, size_t size, uint64_t v);
 
 /* ---- what there is to show ----------------------------------------------- */
 
-enum what { LATENCY, PHASE, LENGTH, MISSING, WHATS };
+enum what { LATENCY, PHASE, LENGTH, MISSING, SHARE, WHATS };
 
 static const struct {
 	const char *name;	/* in JSON and CSV */
@@ -35,6 +35,7 @@ static const struct {
 	[PHASE] = { "phase", "phase of", "ns", fmt_ns },
 	[LENGTH] = { "mapping_length", "length of mappings,", "bytes", fmt_bytes },
 	[MISSING] = { "missing", "bytes missing in short ends,", "bytes", fmt_bytes },
+	[SHARE] = { "share", "written of count,", "percent" },	/* no histogram; CSV only */
 };
 
 /* One histogram and what it is of. */
@@ -340,7 +341,7 @@ static const struct {
 	{ { "window", "", 0, 0, U_COUNT, get_window, 0, "number of the window, from 1" },
 	  IN_CSV | IN_BINS, 0 },
 	{ { "what", "", 0, 0, U_TEXT, get_what, 0,
-	    "latency, phase, mapping_length or missing" }, IN_CSV | IN_HIST | IN_BINS, 0 },
+	    "latency, phase, mapping_length, missing; share: written of count" }, IN_CSV | IN_HIST | IN_BINS, 0 },
 	{ { "kind", "EVENT", -6, 0, U_TEXT, get_kind, 0, "begin, end or ioend" },
 	  IN_TEXT | IN_KEY, 0 },
 	{ { "connection", "", 0, 0, U_COUNT, get_id, BY_MOUNT, "dev of the mount" },
@@ -365,7 +366,7 @@ static const struct {
 	{ { "phase", "PHASE", -7, 0, U_TEXT, get_phase, 0, "kernel, queue, server or wakeup" },
 	  IN_CSV | IN_HIST | IN_BINS, 0 },
 	{ { "phase", "PHASE", -7, 0, U_TEXT, get_phase, 0, "" }, IN_TEXT, BY_PHASE },
-	{ { "unit", "", 0, 0, U_TEXT, get_what, 1, "of the values: ns or bytes" },
+	{ { "unit", "", 0, 0, U_TEXT, get_what, 1, "of the values: ns, bytes, percent" },
 	  IN_CSV | IN_HIST | IN_BINS, 0 },
 	{ { "", "COUNT", 9, 0, U_COUNT, get_count, 0, "" }, IN_TEXT, 0 },
 	{ { "done", "", 0, 0, U_COUNT, get_counter, COUNTER(done, ALL_KINDS),
@@ -728,7 +729,7 @@ void histview_text(struct text *t, const struct histview *v, const struct window
 	} else {
 		text_summary(t, &list, v);
 		if (w->now->upstream)
-			text_printf(t, "end and ioend: only those that were sent; this kernel does not show the others\n");
+			text_printf(t, "end: only those that were sent; this kernel does not show the others\n");
 		text_items(t, &list, v);
 		text_shares(t, w);
 	}
@@ -852,7 +853,7 @@ static void json_window(struct json *j, const struct histview *v, const struct w
 	if (v->by_phase)
 		json_str(j, NULL, "phase");
 	json_close(j, ']');
-	/* ENDs and IOENDs are those that were sent, no more. */
+	/* ENDs are those that were sent, no more. */
 	json_bool(j, "upcalls_only", w->now->upstream);
 	json_put(j);
 }
@@ -887,16 +888,38 @@ void histview_csv_head(struct text *t, const struct histview *v)
 	text_printf(t, ",lo,hi,n\n");
 }
 
-static void csv_bins(struct text *t, const struct column *c, size_t n, const struct item *it)
+static void csv_bin(struct text *t, const struct column *c, size_t nr, const struct item *it,
+		    __u64 lo, __u64 hi, __u64 n)
 {
-	for (__u32 i = 0; i < FI_BINS; i++) {
-		if (!it->h->slot[i])
+	columns_csv(t, c, nr, it);
+	t->s[--t->len] = '\0';
+	text_printf(t, ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 "\n", (uint64_t)lo, (uint64_t)hi,
+		    (uint64_t)n);
+}
+
+static void csv_bins(struct text *t, const struct column *c, size_t nr, const struct item *it)
+{
+	for (__u32 i = 0; i < FI_BINS; i++)
+		if (it->h->slot[i])
+			csv_bin(t, c, nr, it, fi_bin_lo(i), fi_bin_hi(i), it->h->slot[i]);
+}
+
+static void csv_shares(struct text *t, const struct column *c, size_t nr,
+		       const struct histview *v, const struct window *w)
+{
+	struct item it = { .v = v, .w = w, .what = SHARE, .by = BY_OP };
+	__u64 n[FI_SHARES], sum;
+	unsigned int lo, hi;
+
+	for (int op = 0; op < FI_OPS; op++) {
+		it.key.op = op;
+		if (!get_shares(n, w, op, &sum))
 			continue;
-		columns_csv(t, c, n, it);
-		t->s[--t->len] = '\0';
-		text_printf(t, ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 "\n",
-			    (uint64_t)fi_bin_lo(i), (uint64_t)fi_bin_hi(i),
-			    (uint64_t)it->h->slot[i]);
+		for (int i = 0; i < FI_SHARES; i++) {
+			share_bounds(i, &lo, &hi);
+			if (n[i])
+				csv_bin(t, c, nr, &it, lo, hi, n[i]);
+		}
 	}
 }
 
@@ -912,6 +935,8 @@ void histview_csv(struct text *t, const struct histview *v, const struct window 
 			csv_bins(t, c, n, &list.item[i]);
 		else
 			columns_csv(t, c, n, &list.item[i]);
+	if (v->bins)
+		csv_shares(t, c, n, v, w);
 	items_free(&list);
 }
 

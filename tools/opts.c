@@ -381,7 +381,7 @@ const struct opt options[] = {
 	  OPT_TABLE, GROUP_VIEW, VALUE_COLUMN, .set = set_string, TO(sort) },
 	{ "reverse", 'r', NULL, "smallest first",
 	  OPT_TABLE, GROUP_VIEW, .set = set_flag, TO(reverse) },
-	{ "search", 0, "TEXT", "only rows whose name contains this",
+	{ "search", 0, "TEXT", "only rows whose name contains this; also errors>0 and the like",
 	  OPT_TABLE, GROUP_VIEW, .set = set_string, TO(search) },
 	{ "by", 0, "PART[,PART...]", "what to tell apart",
 	  OPT_BY, GROUP_VIEW, WORDS(by_words), set_by },

@@ -269,10 +269,10 @@ int results_parse(struct results *list, FILE *f, const char *name)
 		return complain(FI_FAILED, "cannot read '%s': %s", name, strerror(errno));
 	if (list->n == rd.first)
 		return complain(FI_FAILED, "'%s' has no window: nothing was measured", name);
-	if (!rd.end)
-		fprintf(stderr, "fuseiomap: '%s' is cut off: it has no end record\n", name);
-	for (size_t i = rd.first; i < list->n; i++)
+	for (size_t i = rd.first; i < list->n; i++) {
 		list->run[i]->complete = rd.end && rd.complete;
+		list->run[i]->cut = !rd.end;
+	}
 	return 0;
 }
 

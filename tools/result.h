@@ -16,7 +16,8 @@ struct result {
 	char *file;
 	unsigned int window;	/* of the file, from 1 */
 	bool complete;		/* nothing was lost */
-	bool upstream;		/* ENDs and IOENDs are a sample */
+	bool cut;		/* not complete, since the end of the file is missing */
+	bool upstream;		/* ENDs are a sample */
 	__u64 duration_ns;
 	struct fi_cell op[FI_KINDS][FI_OPS];
 };

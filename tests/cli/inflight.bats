@@ -55,6 +55,10 @@ can()
 	inflight -i tests/data/top.fiomap --csv
 	[ "${#lines[@]}" = 1 ]
 	[[ ${lines[0]} == age_ns,* ]]
+	head -c 20000 tests/data/top.fiomap >"$BATS_TEST_TMPDIR/cut.fiomap"
+	inflight -i "$BATS_TEST_TMPDIR/cut.fiomap"
+	[ "$status" = 0 ]
+	[[ $stderr == *"has no end"* ]]
 }
 
 @test "what makes no sense is refused" {

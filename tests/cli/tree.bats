@@ -4,9 +4,10 @@
 # What holds for every file of the tree.
 
 @test "every file names its licence" {
-	# A patch has that of the kernel; BASE is only a number, and a recording is none
-	# that anybody wrote.
-	run bash -c "git ls-files -- . ':!LICENSE' ':!kernel/BASE' ':!kernel/patches' ':!*.fiomap' |
+	# A patch has that of the kernel; BASE is only a number. What programs made has
+	# none: recordings, and what is to be found in them.
+	run bash -c "git ls-files -- . ':!LICENSE' ':!kernel/BASE' ':!kernel/patches' ':!*.fiomap' \
+			':!tests/data/*.json' ':!tests/data/*.dat' ':!tests/data/v1.*' |
 		xargs grep -L SPDX-License-Identifier:"
 	[ -z "$output" ] || { echo "$output"; return 1; }
 }
@@ -19,9 +20,15 @@
 	done
 }
 
-@test "an option, a command, a knob in the README exists" {
-	for c in top hist trace doctor; do
+@test "commands and options that are documented exist, and the other way round" {
+	for c in $(build/fuseiomap --commands); do
 		grep -q "fuseiomap $c" README.md
-		build/fuseiomap --help | grep -qw "$c"
+	done
+	# Each --option that is named is one of ours, or of a program that is named with it.
+	options=$(build/fuseiomap --man fuseiomap; for c in $(build/fuseiomap --commands); do
+		build/fuseiomap "$c" --help
+	done)
+	for o in $(grep -oh -e '`--[a-z-]*' README.md docs/*.md | tr -d '`' | sort -u); do
+		[[ $options == *"$o"* ]] || { echo "no such option: $o"; return 1; }
 	done
 }

@@ -100,6 +100,12 @@ refused()
 	[[ $stderr == *"nothing to compare for [unshare.p99+20%]"* ]]
 }
 
+@test "a rule about what there is nothing of holds" {
+	run -0 --separate-stderr $F diff $D/base1.json $D/slow1.json --fail-if 'begin.errors>0%' \
+		--fail-if 'read.errors+10%'
+	[ -z "$stderr" ]
+}
+
 @test "CSV and JSON have a line for each number of the table" {
 	local text csv json
 	text=$($F diff $D/base1.json $D/slow1.json | grep -cE '^(total|begin|end|ioend) ')
@@ -123,7 +129,7 @@ refused()
 @test "an incomplete result is named; --strict refuses it" {
 	head -n -1 $D/base1.json >"$BATS_TEST_TMPDIR/cut.json"
 	run -0 --separate-stderr $F diff "$BATS_TEST_TMPDIR/cut.json" $D/slow1.json
-	[[ $stderr == *"cut.json' is cut off: it has no end record"* ]]
+	[[ $stderr == "fuseiomap: '"*"cut.json' is cut off: it has no end record" ]]
 	run -5 --separate-stderr $F diff --strict "$BATS_TEST_TMPDIR/cut.json" $D/slow1.json
 	run -0 --separate-stderr $F diff --strict $D/base1.json $D/slow1.json
 	[ -z "$stderr" ]

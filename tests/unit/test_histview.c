@@ -321,7 +321,7 @@ static void sample_is_labelled(void **state)
 	put(&now, FI_END, FI_WRITE, 1, 100);
 	assert_null(strstr(as_text(), "only those that were sent"));
 	now.upstream = true;
-	assert_has(as_text(), "end and ioend: only those that were sent");
+	assert_has(as_text(), "end: only those that were sent");
 	out = as_json();
 	assert_has(out, "\"upcalls_only\":true}");
 	free(out);
@@ -370,9 +370,15 @@ static void csv_of_bins(void **state)
 {
 	put(&now, FI_BEGIN, FI_READ, 2, 100);
 	opts.bins = true;
+	now.shares[FI_WRITE].n[0] = 1;
+	now.shares[FI_WRITE].n[10] = 2;
+	now.shares[FI_WRITE].n[11] = 3;
 	assert_string_equal(as_csv(),
 		"window,what,kind,op,map_type,phase,unit,lo,hi,n\n"
-		"1,latency,begin,read,,,ns,96,104,2\n");
+		"1,latency,begin,read,,,ns,96,104,2\n"
+		"1,share,,write,,,percent,0,0,1\n"
+		"1,share,,write,,,percent,90,100,2\n"
+		"1,share,,write,,,percent,100,100,3\n");
 }
 
 /* As HdrHistogram.outputPercentileDistribution() would. */
