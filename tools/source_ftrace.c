@@ -421,13 +421,23 @@ static void queue_page(struct ftrace *f, struct cpu *c)
 	}
 }
 
-/* A CPU that writes faster than we read shall not keep us from the others. */
-static void read_cpu(struct ftrace *f, struct cpu *c)
+/*
+ * A CPU that writes faster than we read shall not keep us from the others. Returns up
+ * to when its events are read, if that is before until_ns.
+ */
+static __u64 read_cpu(struct ftrace *f, struct cpu *c, __u64 until_ns)
 {
-	size_t limit = BUFFER_KB * 1024UL / f->page_size + 1;
+	const struct queue *q = &c->queue;
 
-	while (limit-- && read(c->fd, f->page, f->page_size) > 0)
+	for (size_t n = 0; read(c->fd, f->page, f->page_size) > 0; n++) {
 		queue_page(f, c);
+		if (n * f->page_size < BUFFER_KB * 1024UL || until_ns == ~0ULL)
+			continue;
+		if (q->n && q->event[q->n - 1].time_ns < until_ns)
+			until_ns = q->event[q->n - 1].time_ns;
+		break;
+	}
+	return until_ns;
 }
 
 /* Hands over the events up to `until_ns`, of all CPUs in the order of time. */
@@ -459,13 +469,14 @@ static void queue_compact(struct queue *q)
 	q->first = 0;
 }
 
+/* `last`: the trace is off, and all there is is read. */
 static void read_all(struct ftrace *f, bool last)
 {
-	__u64 until_ns = now_ns(CLOCK_MONOTONIC) - SETTLE_NS;
+	__u64 until_ns = last ? ~0ULL : now_ns(CLOCK_MONOTONIC) - SETTLE_NS;
 
 	for (int i = 0; i < f->nr_cpus; i++)
-		read_cpu(f, &f->cpu[i]);
-	merge(f, last ? ~0ULL : until_ns);
+		until_ns = read_cpu(f, &f->cpu[i], until_ns);
+	merge(f, until_ns);
 	for (int i = 0; i < f->nr_cpus; i++)
 		if (f->cpu[i].queue.first)
 			queue_compact(&f->cpu[i].queue);
