@@ -100,9 +100,17 @@ how_many() { jq -s 'map(select(.type == "waiting")) | length' "$LOOK"; }
 	release
 }
 
+all_stopped()
+{
+	local states
+	states=$(cat "/proc/$(pgrep -x iomapfs)"/task/*/stat | sed 's/.*) //' | cut -c1 | sort -u)
+	[ "$states" = T ]
+}
+
 @test "a stopped server: queued, and it says that the server is stopped" {
 	fs_start
 	pkill -STOP -x iomapfs
+	wait_until all_stopped
 	dd if=/dev/zero of="$MNT/f" bs=4k count=1 oflag=direct status=none 3>&- &
 	writer=$!
 	wait_until grep -q request_wait_answer "/proc/$writer/stack"
