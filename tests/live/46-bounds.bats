@@ -38,18 +38,41 @@ many_files() { for i in {1..300}; do echo x >"$MNT/f$i"; done; sync; }
 	grep -q 'other files' "$TOOL_OUT"
 }
 
+# hangs KIND ARG…: top sees the one operation that waits, and the ledger counts it
+hangs()
+{
+	local kind=$1
+	shift
+	tool_start top -j --view files "$@" 1
+	dd if=/dev/zero of="$MNT/dir/hangs" bs=4k count=1 oflag=direct status=none 3>&- &
+	sleep 4
+	tool_stop
+	complete "$TOOL_OUT"
+	[ "$(jq "select(.type == \"end\").ledger.$kind.in_flight" "$TOOL_OUT")" = 1 ]
+	grep -q 'dir/hangs' "$TOOL_OUT"
+	jq -es '[.[] | select(.in_flight? == 1)] | length > 0' "$TOOL_OUT"
+}
+
 @test "what is open is what the ledger has in flight" {
 	fs_start --hang-begin=1
 	mkdir "$MNT/dir"
-	tool_start top -j --view files 1
-	dd if=/dev/zero of="$MNT/dir/hangs" bs=4k count=1 oflag=direct status=none 3>&- &
-	sleep 3
-	tool_stop
-	complete "$TOOL_OUT"
-	[ "$(jq 'select(.type == "end").ledger.begin.in_flight' "$TOOL_OUT")" = 1 ]
-	grep -q 'dir/hangs' "$TOOL_OUT"
-	jq -es '[.[] | select(.in_flight? == 1)] | length > 0' "$TOOL_OUT"
+	hangs begin
 	pkill -USR1 -x iomapfs
+	wait
+}
+
+@test "upstream's events alone: a BEGIN that is open" {
+	fs_start --hang-begin=1
+	mkdir "$MNT/dir"
+	hangs begin --no-done
+	pkill -USR1 -x iomapfs
+	wait
+}
+
+@test "upstream's events alone: an END that is open" {
+	fs_start --want-end --delay-end=8s
+	mkdir "$MNT/dir"
+	hangs end --no-done
 	wait
 }
 
