@@ -174,7 +174,8 @@ sum()
 	local out=$BATS_TEST_TMPDIR/top.json
 	"$FUSEIOMAP" top -j --backend ftrace --view files -o "$out" 0.5 -- \
 		"$LOAD" --direct --file=ft "$MNT" write 30 4096 2>/dev/null
-	[ "$(sum "$out" file ends "$MNT/ft")" -eq 30 ]
+	# Its events know the number of the inode, not its name.
+	[ "$(sum "$out" file ends)" -eq 30 ]
 	"$FUSEIOMAP" top -j --no-done --view files -o "$out" 0.5 -- \
 		"$LOAD" --direct --file=up "$MNT" write 30 4096 2>/dev/null
 	[ "$(sum "$out" file begins "$MNT/up")" -eq 30 ]
