@@ -359,7 +359,7 @@ static void warnings(struct frame *f, const struct interval *iv)
 			 (uint64_t)iv->d.ledger.other);
 	if (iv->d.upstream)
 		line_add(frame_line(f, LOOK_WARN), LOOK_WARN,
-			 "a sample: this kernel has no done events, so ends and ioends without an upcall are not seen");
+			 "a sample: this kernel has no done events, so ends without an upcall are not seen");
 }
 
 static void tabs(struct frame *f, const struct top_state *st, int view, int width)

@@ -160,3 +160,28 @@ sum()
 	[ "$(sum "$out" file ends)" -eq 5 ]
 	[ "$(sum "$out" file ends "$MNT/wanted")" -eq 5 ]
 }
+
+@test "more files than the table holds: the sums stay whole" {
+	local out=$BATS_TEST_TMPDIR/top.json
+	"$FUSEIOMAP" top -j --view files --cells 20 -o "$out" 0.5 -- bash -c "
+		for i in {1..40}; do $LOAD --direct --file=many-\$i $MNT write 2 4096; done" 2>/dev/null
+	[ "$(sum "$out" file ends)" -eq 80 ]
+	[ "$(sum "$out" file ends "$MNT/(other files)")" -gt 0 ]
+	[ "$(jq 'select(.type == "end").other' "$out")" -gt 0 ]
+}
+
+@test "ftrace and upstream's events alone show the same load" {
+	local out=$BATS_TEST_TMPDIR/top.json
+	"$FUSEIOMAP" top -j --backend ftrace --view files -o "$out" 0.5 -- \
+		"$LOAD" --direct --file=ft "$MNT" write 30 4096 2>/dev/null
+	# Its events know the number of the inode, not its name.
+	[ "$(sum "$out" file ends)" -eq 30 ]
+	"$FUSEIOMAP" top -j --no-done --view files -o "$out" 0.5 -- \
+		"$LOAD" --direct --file=up "$MNT" write 30 4096 2>/dev/null
+	[ "$(sum "$out" file begins "$MNT/up")" -eq 30 ]
+	[ "$(jq 'select(.type == "end").upcalls_only' "$out")" = true ]
+	screen_start --no-done 1
+	shows "a sample: "
+	keys q
+	shows "ended with 0"
+}
