@@ -278,18 +278,16 @@ all_stopped()
 }
 
 @test "many at once: none is left out" {
-	fs_start --delay-begin=6s --threads=4
-	for ((i = 0; i < 40; i++)); do : >"$MNT/f$i"; done
+	hang --threads=1
 	for ((i = 0; i < 40; i++)); do
-		dd if=/dev/zero of="$MNT/f$i" bs=4k count=1 oflag=direct conv=notrunc status=none 3>&- &
+		dd if="$MNT/dir/f" of=/dev/null bs=4k count=1 iflag=direct status=none 3>&- &
 	done
-	sleep 3
-	look
-	[ "$(how_many)" = 40 ]
-	[ "$(waits .file | sort -u | wc -l)" = 40 ]
-	[ "$(waits 'select(.waits == "server") | .tid' | wc -l)" = 4 ]
-	[ "$(waits 'select(.waits == "queued") | .tid' | wc -l)" = 36 ]
+	all_wait() { look --all; [ "$(how_many)" = 41 ]; }
+	wait_until all_wait
+	[ "$(waits .tid | sort -u | wc -l)" = 41 ]
+	[ "$(waits 'select(.waits == "server") | .tid')" = "$writer" ]
+	[ "$(waits 'select(.waits == "queued") | .tid' | wc -l)" = 40 ]
 	complete "$LOOK"
-	pkill -x dd || true
+	pkill -USR1 -x iomapfs
 	wait
 }
