@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # What is bounded stays bounded, and says what it gave up; a list of what is open is
-# what the ledger counts.
+# what the ledger counts; names are those of the moment.
 
 bats_require_minimum_version 1.5.0
 load lib
@@ -114,4 +114,20 @@ hangs()
 	[ "$(jq -s '[.[] | select(.kind == "end" and .errname == "EIO")] | length' "$TOOL_OUT")" -gt 0 ]
 	[ "$(jq -s '[.[] | select(.kind == "ioend" and .errname == "EIO")] | length' "$TOOL_OUT")" -gt 0 ]
 	[ "$(jq -s '[.[] | select(.kind == "refused" and .file == "f")] | length' "$TOOL_OUT")" -gt 0 ]
+}
+
+@test "a file that is renamed, and the same numbers in a new mount: named anew" {
+	fs_start
+	local write="dd if=/dev/zero bs=4k count=1 oflag=direct status=none"
+	cat >"$BATS_TEST_TMPDIR/load" <<-EOF
+		$write of=$MNT/one; sleep 0.5
+		mv $MNT/one $MNT/two; $write of=$MNT/two; sleep 0.5
+		umount $MNT; while pgrep -x iomapfs; do sleep 0.1; done
+		$IOMAPFS $DEV $MNT 3>&-; $write of=$MNT/three
+	EOF
+	TOOL_OUT=$BATS_TEST_TMPDIR/names.json
+	"$FUSEIOMAP" trace -j --kind begin -o "$TOOL_OUT" -- bash "$BATS_TEST_TMPDIR/load"
+	complete "$TOOL_OUT"
+	[ "$(jq -r 'select(.type == "op").file' "$TOOL_OUT" | uniq | xargs)" = "one two three" ]
+	[ "$(jq -r 'select(.type == "op") | "\(.connection) \(.ino)"' "$TOOL_OUT" | sort -u | wc -l)" = 1 ]
 }
