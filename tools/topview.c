@@ -95,6 +95,20 @@ char *top_row_name(const struct top_row *r, char *buf, size_t size)
 	return row_name(buf, size, r->in->catalog, r->by, k);
 }
 
+char *top_row_title(const struct top_row *r, char *buf, size_t size)
+{
+	__u32 id = r->by & BY_THREAD ? r->key.tid : r->by & BY_PROCESS ? r->key.pid : 0;
+	char name[256];
+
+	top_row_name(r, name, sizeof(name));
+	/* One that has no name is called by its number already. */
+	if (id && catalog_task(r->in->catalog, id))
+		snprintf(buf, size, "%.200s %u", name, id);
+	else
+		snprintf(buf, size, "%s", name);
+	return buf;
+}
+
 GET(name)
 {
 	top_row_name(ROW, v->s, sizeof(v->s));
