@@ -354,8 +354,11 @@ const struct command cmd_diff = {
 	       "--fail-if takes [EVENT.][OP.]METRIC, a sign and a number: p99+20% (rises by more "
 	       "than 20 %), begin.read.mean+50us, bytes_per_s-10%, errors+1pp (percentage "
 	       "points), total.short>1%, max>5ms (limits for B). Events are begin, end, ioend and "
-	       "total; metrics are as in the table. Without event and operation it is all that "
-	       "have the metric. A change that is no more than noise does not fail. The exit "
+	       "total. Metrics of an operation are count, mean, the percentiles, max, the phases of "
+	       "the wait (kernel, queue, server, wakeup: their means), sent, errors, short "
+	       "(shares), missing (bytes), and the types of mappings (shares); those of total are "
+	       "duration, bytes, bytes_per_s, upcalls, upcalls_per_mib, short, errors and the types "
+	       "of mappings. Without event and operation it is all that have the metric. A change that is no more than noise does not fail. The exit "
 	       "status is 1 if any fails.",
 	.args = "A... [:] B...",
 	.takes = OPT_ARGS | OPT_JSON | OPT_CSV | OPT_OUTPUT | OPT_DIFF | OPT_PCT | OPT_QUIET |

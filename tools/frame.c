@@ -389,7 +389,7 @@ static void crumbs(struct frame *f, const struct top_input *in, const struct top
 		line_add(l, LOOK_PLAIN, "%s", i > 1 ? " › " : "");
 		line_add(l, LOOK_DIM, "%s ",
 			 level->by == BY_MOUNT ? views[VIEW_MOUNTS].type : views[from].type);
-		line_add(l, LOOK_TITLE, "%s", top_row_name(&r, name, sizeof(name)));
+		line_add(l, LOOK_TITLE, "%s", top_row_title(&r, name, sizeof(name)));
 	}
 	if (!st->depth)
 		line_add(l, LOOK_DIM, "%s", views[st->level[0].view].help);

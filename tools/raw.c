@@ -155,14 +155,6 @@ void raw_decoder_free(struct raw_decoder *d)
 	free(d);
 }
 
-bool raw_has(const struct raw_decoder *d, enum raw_what what)
-{
-	for (size_t i = 0; i < d->n; i++)
-		if (d->event[i].what == what)
-			return true;
-	return false;
-}
-
 /* Strings stand behind the fields; the field says where and how long. */
 static void copy_string(const struct raw_decoder *d, const struct copy *c, const char *data,
 			size_t size, char *to)

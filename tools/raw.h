@@ -99,9 +99,6 @@ struct raw_decoder;
 struct raw_decoder *raw_decoder_new(struct tep_handle *tep);
 void raw_decoder_free(struct raw_decoder *d);
 
-/* Whether the formats have that event. */
-bool raw_has(const struct raw_decoder *d, enum raw_what what);
-
 /* False if it is none of ours. `data` is one event's record in a trace buffer. */
 bool raw_decode(const struct raw_decoder *d, void *data, size_t size, __u64 time_ns,
 		struct raw_event *to);

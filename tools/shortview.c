@@ -290,7 +290,8 @@ const struct column short_columns[] = {
 	  "what that ended with" },
 	{ "refused_before_ns", "", 0, 0, U_NS, get_number, N_REFUSED_BEFORE,
 	  "how long before an answer for this inode was refused" },
-	{ "refused_rule", "", 0, 0, U_TEXT, get_rule, 0, "the condition that failed then, or in the next mapping" },
+	{ "refused_rule", "", 0, 0, U_TEXT, get_rule, 0,
+	  "the condition that failed then, or in the next mapping" },
 };
 
 const size_t nr_short_columns = sizeof(short_columns) / sizeof(short_columns[0]);

@@ -7,12 +7,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <linux/membarrier.h>
 #include <search.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
@@ -330,8 +332,6 @@ static int cpus_open(struct ftrace *f)
 
 static struct raw_event *queue_add(struct queue *q)
 {
-	if (q->first && q->first == q->n)
-		q->first = q->n = 0;
 	if (q->n == q->size) {
 		q->size = q->size ? q->size * 2 : 256;
 		q->event = xrealloc(q->event, q->size * sizeof(*q->event));
@@ -421,12 +421,23 @@ static void queue_page(struct ftrace *f, struct cpu *c)
 	}
 }
 
-static void read_cpu(struct ftrace *f, struct cpu *c)
+/*
+ * A CPU that writes faster than we read shall not keep us from the others. Returns up
+ * to when its events are read, if that is before until_ns.
+ */
+static __u64 read_cpu(struct ftrace *f, struct cpu *c, __u64 until_ns)
 {
-	ssize_t n;
+	const struct queue *q = &c->queue;
 
-	while ((n = read(c->fd, f->page, f->page_size)) > 0)
+	for (size_t n = 0; read(c->fd, f->page, f->page_size) > 0; n++) {
 		queue_page(f, c);
+		if (n * f->page_size < BUFFER_KB * 1024UL || until_ns == ~0ULL)
+			continue;
+		if (q->n && q->event[q->n - 1].time_ns < until_ns)
+			until_ns = q->event[q->n - 1].time_ns;
+		break;
+	}
+	return until_ns;
 }
 
 /* Hands over the events up to `until_ns`, of all CPUs in the order of time. */
@@ -450,13 +461,25 @@ static void merge(struct ftrace *f, __u64 until_ns)
 	}
 }
 
+/* What stays are the events of a few ms. */
+static void queue_compact(struct queue *q)
+{
+	q->n -= q->first;
+	memmove(q->event, q->event + q->first, q->n * sizeof(*q->event));
+	q->first = 0;
+}
+
+/* `last`: the trace is off, and all there is is read. */
 static void read_all(struct ftrace *f, bool last)
 {
-	__u64 until_ns = now_ns(CLOCK_MONOTONIC) - SETTLE_NS;
+	__u64 until_ns = last ? ~0ULL : now_ns(CLOCK_MONOTONIC) - SETTLE_NS;
 
 	for (int i = 0; i < f->nr_cpus; i++)
-		read_cpu(f, &f->cpu[i]);
-	merge(f, last ? ~0ULL : until_ns);
+		until_ns = read_cpu(f, &f->cpu[i], until_ns);
+	merge(f, until_ns);
+	for (int i = 0; i < f->nr_cpus; i++)
+		if (f->cpu[i].queue.first)
+			queue_compact(&f->cpu[i].queue);
 }
 
 /* ---- loss ---------------------------------------------------------------------------- */
@@ -610,6 +633,9 @@ static void ftrace_stop(struct source *s)
 	struct ftrace *f = ftrace_of(s);
 
 	tracefs_trace_off(f->instance);
+	/* Until no event is half written, or for much longer than that takes. */
+	if (syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0))
+		nanosleep(&(struct timespec){ .tv_nsec = 20000000 }, NULL);
 	read_all(f, true);
 	count_lost(f);
 	f->stopped = true;

@@ -120,3 +120,9 @@ numbers()
 	cat $V1 | $F hist -j -i /dev/stdin 2>/dev/null >"$BATS_TEST_TMPDIR/pipe"
 	cmp "$BATS_TEST_TMPDIR/file" "$BATS_TEST_TMPDIR/pipe"
 }
+
+@test "the tour plays without a terminal" {
+	run -0 --separate-stderr demo/tour
+	[[ $output == *direct-read* ]]
+	((${#lines[@]} > 50))
+}

@@ -12,6 +12,7 @@ R=tests/data/short.fiomap
 # json ARG…: the JSON lines of `short` on the recording
 json() { "$F" short -j -q -i "$R" "$@"; }
 
+# That nobody asked for the next mapping is only known in the end.
 @test "short: each cause by its name, once; benign ones apart" {
 	diff - <(json | jq -r 'select(.type == "finding" and (.benign | not)) |
 		"\(.path): \(.cause) \(.errname // "-") \(.op), \(.ends) ends"') <<'END'
@@ -23,9 +24,9 @@ json() { "$F" short -j -q -i "$R" "$@"; }
 /tmp/disk/disk: io-error EIO write-direct, 2 ends
 /tmp/disk/disk: io-error EIO write, 1 ends
 /tmp/killed/killed: signal EINTR append, 1 ends
-/tmp/given-up/given-up: mapping-ended - append, 0 ends
 /tmp/refused/refused: refused EUCLEAN append, 0 ends
 /tmp/end/end: server-error EIO append, 0 ends
+/tmp/given-up/given-up: mapping-ended - append, 0 ends
 END
 	[ "$(json | jq -r 'select(.type == "finding" and .benign and .op == "zero") |
 		"\(.path) \(.cause) \(.ends)"')" = "/tmp/gap/gap stale 1" ]
