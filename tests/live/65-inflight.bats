@@ -278,9 +278,11 @@ all_stopped()
 }
 
 @test "many at once: none is left out" {
+	local readers=()
 	hang --threads=1
 	for ((i = 0; i < 40; i++)); do
 		dd if="$MNT/dir/f" of=/dev/null bs=4k count=1 iflag=direct status=none 3>&- &
+		readers+=($!)
 	done
 	all_wait() { look --all; [ "$(how_many)" = 41 ]; }
 	wait_until all_wait
@@ -289,5 +291,5 @@ all_stopped()
 	[ "$(waits 'select(.waits == "queued") | .tid' | wc -l)" = 40 ]
 	complete "$LOOK"
 	pkill -USR1 -x iomapfs
-	wait
+	wait "$writer" "${readers[@]}"
 }
