@@ -76,20 +76,10 @@ same()
 	diff "$BATS_TEST_TMPDIR/bpf.table" "$BATS_TEST_TMPDIR/ftrace.table"
 }
 
-# mix: operations of all kinds, from several tasks, and some short ones
-mix()
+# busy_mix: operations of all kinds, from several tasks, and some short ones
+busy_mix()
 {
-	"$LOAD" "$MNT" write 20 10000
-	"$LOAD" --direct "$MNT" overwrite 16 4096
-	"$LOAD" "$MNT" sparse 10 8192
-	drop_caches
-	"$LOAD" "$MNT" verify
-	"$LOAD" "$MNT" short
-	"$LOAD" "$MNT" fiemap
-	"$LOAD" "$MNT" seek
-	"$LOAD" "$MNT" mmap 16
-	"$LOAD" "$MNT" truncate 5000
-	"$LOAD" "$MNT" append 10 777
+	mix
 	fio --directory="$MNT" --size=1m --bs=4k --output=/dev/null \
 		--name=dr --rw=randrw --direct=1 --ioengine=libaio --iodepth=4 \
 		--name=bw --rw=randwrite --bsrange=1k-32k --fsync=32 --numjobs=2
@@ -98,7 +88,7 @@ mix()
 
 @test "hist" {
 	both_start hist -j
-	mix
+	busy_mix
 	both_stop
 	both_complete
 	same 20
@@ -106,7 +96,7 @@ mix()
 
 @test "hist by file, thread and type" {
 	both_start hist -j --by file,thread,type
-	mix
+	busy_mix
 	both_stop
 	both_complete
 	same 20
@@ -114,7 +104,7 @@ mix()
 
 @test "trace, line by line" {
 	both_start trace -j
-	mix
+	busy_mix
 	both_stop
 	both_complete
 	same 100
@@ -141,7 +131,7 @@ mix()
 
 @test "top: the sums over all intervals" {
 	both_start top -b -j 1
-	mix
+	busy_mix
 	sleep 1
 	both_stop
 	both_complete
@@ -166,7 +156,7 @@ mix()
 	done
 	wait_for ready "$BATS_TEST_TMPDIR/bpf.err"
 	wait_for ready "$BATS_TEST_TMPDIR/ftrace.err"
-	mix
+	busy_mix
 	both_stop
 	for cmd in hist trace; do
 		for b in bpf ftrace; do
@@ -236,7 +226,7 @@ mix()
 
 @test "upstream's events only: the same sample, labelled" {
 	both_start hist -j --no-done
-	mix
+	busy_mix
 	# An operation without an end of its own ends when its thread goes on.
 	both_stop
 	for b in bpf ftrace; do

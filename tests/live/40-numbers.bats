@@ -80,18 +80,7 @@ is()
 @test "a scripted mix, with ftrace as the witness" {
 	witness_start
 	tool_start hist -j
-	"$LOAD" "$MNT" write 20 10000
-	"$LOAD" --direct "$MNT" overwrite 16 4096
-	"$LOAD" "$MNT" sparse 10 8192
-	drop_caches
-	"$LOAD" "$MNT" verify
-	"$LOAD" "$MNT" short
-	"$LOAD" "$MNT" fiemap
-	"$LOAD" "$MNT" seek
-	"$LOAD" "$MNT" mmap 16
-	"$LOAD" "$MNT" prealloc 65536
-	"$LOAD" "$MNT" truncate 5000
-	"$LOAD" "$MNT" append 10 777
+	mix
 	sync
 	tool_stop
 	witness_stop

@@ -37,6 +37,23 @@ fs_stop()
 # drop_caches: what is read next comes from the server's mappings
 drop_caches() { sync; echo 3 >/proc/sys/vm/drop_caches; }
 
+# mix: operations of all kinds, and some that fall short
+mix()
+{
+	"$LOAD" "$MNT" write 20 10000
+	"$LOAD" --direct "$MNT" overwrite 16 4096
+	"$LOAD" "$MNT" sparse 10 8192
+	drop_caches
+	"$LOAD" "$MNT" verify
+	"$LOAD" "$MNT" short
+	"$LOAD" "$MNT" fiemap
+	"$LOAD" "$MNT" seek
+	"$LOAD" "$MNT" mmap 16
+	"$LOAD" "$MNT" prealloc 65536
+	"$LOAD" "$MNT" truncate 5000
+	"$LOAD" "$MNT" append 10 777
+}
+
 # tool_start ARG…: fuseiomap in the background, attached when this returns;
 # stdout to $TOOL_OUT, stderr to $TOOL_ERR
 tool_start()
