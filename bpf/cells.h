@@ -81,21 +81,30 @@ static __always_inline bool wanted_done(const struct fi_done *d)
 
 /* ---- names --------------------------------------------------------------- */
 
-/* Remembers the path of a file that is not known yet. */
+/*
+ * Remembers the path of a file that is not known yet, or not by this name: it was
+ * renamed, or a new file or mount has the old number.
+ */
 __noinline int note_file(__u32 dev, __u64 ino, __u64 address, __u32 which)
 {
 	struct fi_file_key key = { .ino = ino, .dev = dev };
 	struct inode *inode = (struct inode *)address;
+	__u32 hash = BPF_CORE_READ(alias_of(inode), d_name.hash_len);
+	struct fi_file *known = bpf_map_lookup_elem(&files, &key);
 	struct path_room *room;
 
-	if (bpf_map_lookup_elem(&files, &key))
+	/* One that is unlinked keeps the name that it had. */
+	if (known && (known->hash == hash || !hash))
 		return 0;
 	room = bpf_map_lookup_elem(&path_rooms, &which);
 	if (!room)
 		return 0;
 	room->file.nodeid = inode_nodeid(inode);
+	room->file.hash = hash;
 	fill_path(room, inode);
 	bpf_map_update_elem(&files, &key, &room->file, BPF_ANY);
+	if (known)
+		__sync_fetch_and_add(&files_renamed, 1);
 	return 0;
 }
 

@@ -62,6 +62,7 @@ struct file {
 };
 
 struct qstr {
+	__u64 hash_len;
 	const unsigned char *name;
 };
 

@@ -22,6 +22,9 @@ volatile __u32 enabled;
 __u32 cells_taken;
 __u32 servers_taken;
 
+/* How often a file that is known had another name: user space reads them again. */
+__u32 files_renamed;
+
 /* A finished operation, with who and where. */
 struct done {
 	struct fi_done d;

@@ -414,10 +414,11 @@ static void do_mmap(const struct load *load)
 	map = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (map == MAP_FAILED)
 		die(1, "%s: mmap: %s", load->path, strerror(errno));
+	/* The mapping alone keeps the file, as with a program that is run. */
+	close_file(load, fd);
 	fill(map, len, 0, load->tag);
 	expect(load, "msync", 0, msync(map, len, MS_SYNC), 0);
 	munmap(map, len);
-	close_file(load, fd);
 	printf("op=mmap pages=%llu bytes=%llu\n", (unsigned long long)load->arg[0],
 	       (unsigned long long)len);
 }

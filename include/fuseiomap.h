@@ -344,7 +344,8 @@ struct fi_file {
 	__u64 nodeid;
 	__u16 len;		/* bytes used of path */
 	__u8  whole;		/* goes up to the root */
-	__u8  pad[5];
+	__u8  pad;
+	__u32 hash;		/* kernel's, of the last component: tells a new name */
 	char  path[FI_PATH_LEN];
 };
 

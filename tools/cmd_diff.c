@@ -227,7 +227,7 @@ static void put_text(FILE *f, const struct sides *s, const struct diff *d)
 	text_side(&t, 'B', &s->b);
 	text_noise(&t, s, d);
 	if (samples(s))
-		text_printf(&t, "end and ioend: only those that were sent, where the kernel does not show the others\n");
+		text_printf(&t, "end: only those that were sent, where the kernel does not show the others\n");
 	text_add(&t, "\n", 1);
 	diff_text(&t, d);
 	fwrite(t.s, 1, t.len, f);
@@ -311,7 +311,7 @@ static int compare(const struct sides *s, const struct opts *o)
 		warn_incomplete(&s->b);
 	}
 	if (!o->quiet && mixes_samples(s))
-		fputs("fuseiomap: some runs saw only the ends that were sent: ends and ioends do not compare\n",
+		fputs("fuseiomap: some runs saw only the ends that were sent: ends do not compare\n",
 		      stderr);
 	diff_make(&d, &s->a, &s->b, o);
 	err = gate_parse(&g, o, &d);
@@ -354,8 +354,11 @@ const struct command cmd_diff = {
 	       "--fail-if takes [EVENT.][OP.]METRIC, a sign and a number: p99+20% (rises by more "
 	       "than 20 %), begin.read.mean+50us, bytes_per_s-10%, errors+1pp (percentage "
 	       "points), total.short>1%, max>5ms (limits for B). Events are begin, end, ioend and "
-	       "total; metrics are as in the table. Without event and operation it is all that "
-	       "have the metric. A change that is no more than noise does not fail. The exit "
+	       "total. Metrics of an operation are count, mean, the percentiles, max, the phases of "
+	       "the wait (kernel, queue, server, wakeup: their means), sent, errors, short "
+	       "(shares), missing (bytes), and the types of mappings (shares); those of total are "
+	       "duration, bytes, bytes_per_s, upcalls, upcalls_per_mib, short, errors and the types "
+	       "of mappings. Without event and operation it is all that have the metric. A change that is no more than noise does not fail. The exit "
 	       "status is 1 if any fails.",
 	.args = "A... [:] B...",
 	.takes = OPT_ARGS | OPT_JSON | OPT_CSV | OPT_OUTPUT | OPT_DIFF | OPT_PCT | OPT_QUIET |

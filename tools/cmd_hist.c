@@ -2,6 +2,8 @@
 /* fuseiomap hist: histograms of a window, which may be exactly one command. */
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 #include "commands.h"
 #include "error.h"
@@ -122,6 +124,14 @@ static int measure(struct hist *h)
 	return err ? err : failed;
 }
 
+/* Of the terminal that we write to; 0: none. */
+static int terminal_width(const struct opts *o)
+{
+	struct winsize ws;
+
+	return !o->output && !ioctl(STDOUT_FILENO, TIOCGWINSZ, &ws) ? ws.ws_col : 0;
+}
+
 static int run(const struct opts *o)
 {
 	struct hist h = { .window.now = NULL };
@@ -131,6 +141,7 @@ static int run(const struct opts *o)
 	h.window.now = &h.now;
 	h.window.before = &h.before;
 	histview_init(&h.view, o, NULL);
+	h.view.width = terminal_width(o);
 	config.settings.by = histview_fineness(&h.view);
 	if (histview_wants_records(&h.view))
 		phases_open(&h, &config);

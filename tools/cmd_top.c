@@ -16,6 +16,8 @@
 /* Of the past, compressed. */
 #define HISTORY_BYTES	(64 << 20)
 
+#define BIT(view)	(1U << VIEW_##view)
+
 struct top {
 	struct session s;
 	struct opts o;			/* as given, and what follows from it */
@@ -25,6 +27,7 @@ struct top {
 	struct history *history;
 	struct top_state st;
 	struct top_input in;
+	unsigned int shown;		/* bit mask of views; of a screen, the first one */
 	struct filter filter[VIEWS];	/* batch mode */
 	struct frame frame;
 	__u32 *dev;
@@ -71,15 +74,13 @@ static void take_interval(struct top *t)
 
 /* ---- batch --------------------------------------------------------------- */
 
-#define BIT(view)	(1U << VIEW_##view)
-
 static void put_batch(struct top *t)
 {
-	struct batch b = { .n = t->frames, .filter = t->filter, .csv_head = t->frames == 1,
-			   .timestamps = t->s.o->timestamps };
+	struct batch b = {
+		.shown = t->shown, .n = t->frames, .filter = t->filter,
+		.csv_head = t->frames == 1, .timestamps = t->o.timestamps,
+	};
 
-	b.shown = t->o.view ? 1U << t->st.level[0].view :
-		  t->o.csv ? BIT(FILES) : BIT(MOUNTS) | BIT(FILES) | BIT(OPS);
 	if (t->o.json) {
 		batch_json(&t->s.json, &t->in, &t->st, &b);
 		return;
@@ -328,13 +329,18 @@ static int set_columns(struct top *t, int view)
 	return 0;
 }
 
-static int set_filter(struct top *t, int view)
+/* Of a screen, the others are looked at when they are shown. */
+static int set_filter(struct top *t)
 {
 	char why[160];
 
-	for (int i = 0; i < VIEWS && t->o.search; i++)
-		if (filter_parse(&t->filter[i], i, t->o.search, why, sizeof(why)) && i == view)
+	for (int i = 0; i < VIEWS && t->o.search; i++) {
+		if (!filter_parse(&t->filter[i], i, t->o.search, why, sizeof(why)))
+			continue;
+		if (t->shown & (1U << i))
 			return complain(FI_USAGE, "top: --search '%s': %s", t->o.search, why);
+		t->filter[i].n = 0;
+	}
 	if (t->o.search)
 		snprintf(t->st.filter, sizeof(t->st.filter), "%s", t->o.search);
 	return 0;
@@ -357,12 +363,14 @@ static int check_options(struct top *t, const struct opts *o)
 	if (view < 0)
 		return complain(FI_USAGE, "top: no view '%s'; there are: mounts, files, processes, threads, servers, operations, types",
 				o->view);
+	t->shown = t->o.batch && !o->view && !o->csv ?
+		   BIT(MOUNTS) | BIT(FILES) | BIT(OPS) : 1U << view;
 	top_state_init(&t->st, view);
 	t->st.interval_ns = o->interval_ns;
 	err = set_order(t, view);
 	if (!err)
 		err = set_columns(t, view);
-	return err ? err : set_filter(t, view);
+	return err ? err : set_filter(t);
 }
 
 static void input_init(struct top *t)
@@ -424,8 +432,8 @@ const struct command cmd_top = {
 	       "histograms and a heat map, [ goes back in time, h tells all keys.\v"
 	       "With -b, -j or --csv, or when the output is no terminal, it prints the counts "
 	       "of each interval; the last is what is left when it stops, so that they add up. "
-	       "COMMAND needs one of these, too. --search takes what the key f does: a part of the name, and terms such as "
-	       "errors>0, begin_p99_ns>5ms, fstype=fuse.",
+	       "COMMAND needs one of these, too. --search takes what the key f does: a part of "
+	       "the name, and terms such as errors>0, begin_p99_ns>5ms, fstype=fuse.",
 	.takes = OPT_FILTER | OPT_SOURCE | OPT_INTERVAL | OPT_BATCH | OPT_TABLE | OPT_JSON |
 		 OPT_CSV | OPT_OUTPUT | OPT_DURATION | OPT_QUIET | OPT_SAVE | OPT_COMMAND |
 		 OPT_UNITS | OPT_TIMES | OPT_COLOR | OPT_CELLS,

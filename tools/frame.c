@@ -359,7 +359,7 @@ static void warnings(struct frame *f, const struct interval *iv)
 			 (uint64_t)iv->d.ledger.other);
 	if (iv->d.upstream)
 		line_add(frame_line(f, LOOK_WARN), LOOK_WARN,
-			 "a sample: this kernel has no done events, so ends and ioends without an upcall are not seen");
+			 "a sample: this kernel has no done events, so ends without an upcall are not seen");
 }
 
 static void tabs(struct frame *f, const struct top_state *st, int view, int width)
@@ -389,7 +389,7 @@ static void crumbs(struct frame *f, const struct top_input *in, const struct top
 		line_add(l, LOOK_PLAIN, "%s", i > 1 ? " › " : "");
 		line_add(l, LOOK_DIM, "%s ",
 			 level->by == BY_MOUNT ? views[VIEW_MOUNTS].type : views[from].type);
-		line_add(l, LOOK_TITLE, "%s", top_row_name(&r, name, sizeof(name)));
+		line_add(l, LOOK_TITLE, "%s", top_row_title(&r, name, sizeof(name)));
 	}
 	if (!st->depth)
 		line_add(l, LOOK_DIM, "%s", views[st->level[0].view].help);

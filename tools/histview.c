@@ -371,18 +371,18 @@ static const struct {
 	{ { "", "COUNT", 9, 0, U_COUNT, get_count, 0, "" }, IN_TEXT, 0 },
 	{ { "done", "", 0, 0, U_COUNT, get_counter, COUNTER(done, ALL_KINDS),
 	    "operations that finished" }, IN_CSV | IN_COUNTS, 0 },
-	{ { "sent", "SENT", 9, 0, U_COUNT, get_counter, COUNTER(sent, ALL_KINDS),
+	{ { "sent", "SENT", 9, 4, U_COUNT, get_counter, COUNTER(sent, ALL_KINDS),
 	    "... with an upcall to the server" }, IN_TEXT | IN_CSV | IN_COUNTS, 0 },
-	{ { "errors", "ERRORS", 6, 0, U_COUNT, get_counter, COUNTER(errors, ALL_KINDS),
+	{ { "errors", "ERRORS", 6, 2, U_COUNT, get_counter, COUNTER(errors, ALL_KINDS),
 	    "... with an error" }, IN_TEXT | IN_CSV | IN_COUNTS, 0 },
-	{ { "bytes", "BYTES", 6, 0, U_BYTES, get_counter, COUNTER(bytes, ALL_KINDS),
+	{ { "bytes", "BYTES", 6, 5, U_BYTES, get_counter, COUNTER(bytes, ALL_KINDS),
 	    "bytes asked for" }, IN_TEXT | IN_CSV | IN_COUNTS, 0 },
 	{ { "written", "", 0, 0, U_BYTES, get_counter,
 	    COUNTER(written, KIND_BIT(FI_END) | KIND_BIT(FI_IOEND)), "bytes written" },
 	  IN_CSV | IN_COUNTS, 0 },
-	{ { "short", "SHORT", 6, 0, U_COUNT, get_counter, COUNTER(shorts, KIND_BIT(FI_END)),
+	{ { "short", "SHORT", 6, 3, U_COUNT, get_counter, COUNTER(shorts, KIND_BIT(FI_END)),
 	    "ends with less written than asked for" }, IN_TEXT | IN_CSV | IN_COUNTS, 0 },
-	{ { "missing", "MISSING", 7, 0, U_BYTES, get_counter,
+	{ { "missing", "MISSING", 7, 7, U_BYTES, get_counter,
 	    COUNTER(missing, KIND_BIT(FI_END)), "bytes that they lack" },
 	  IN_TEXT | IN_CSV | IN_COUNTS, 0 },
 	{ { "split", "", 0, 0, U_COUNT, get_counter, COUNTER(split, ALL_KINDS),
@@ -392,7 +392,7 @@ static const struct {
 	{ { "min", "", 0, 0, U_COUNT, get_stat, ST_MIN, "the smallest" },
 	  IN_CSV | IN_HIST, 0 },
 	{ { "max", "", 0, 0, U_COUNT, get_stat, ST_MAX, "the largest" }, IN_CSV | IN_HIST, 0 },
-	{ { "mean", "MEAN", 7, 0, U_NS, get_stat, ST_MEAN, "sum / n" },
+	{ { "mean", "MEAN", 7, 6, U_NS, get_stat, ST_MEAN, "sum / n" },
 	  IN_TEXT | IN_CSV | IN_HIST, 0 },
 };
 
@@ -703,10 +703,28 @@ static void text_items(struct text *t, const struct items *list, const struct hi
 			    left_out);
 }
 
+/* Leaves out what matters least until the rest fits; returns how many are left. */
+static size_t fit_columns(struct column *c, size_t n, int width)
+{
+	for (;;) {
+		size_t least = 0;
+		int sum = -1;
+
+		for (size_t i = 0; i < n; i++) {
+			sum += abs(column_width(&c[i])) + 1;
+			if (c[i].prio > c[least].prio)
+				least = i;
+		}
+		if (!width || sum <= width || !c[least].prio)
+			return n;
+		memmove(&c[least], &c[least + 1], (--n - least) * sizeof(*c));
+	}
+}
+
 static void text_summary(struct text *t, const struct items *list, const struct histview *v)
 {
 	struct column c[MAX_COLUMNS];
-	size_t n = pick_columns(c, v, IN_TEXT);
+	size_t n = fit_columns(c, pick_columns(c, v, IN_TEXT), v->width);
 
 	columns_text_head(t, c, n);
 	for (size_t i = 0; i < list->n; i++)
@@ -729,7 +747,7 @@ void histview_text(struct text *t, const struct histview *v, const struct window
 	} else {
 		text_summary(t, &list, v);
 		if (w->now->upstream)
-			text_printf(t, "end and ioend: only those that were sent; this kernel does not show the others\n");
+			text_printf(t, "end: only those that were sent; this kernel does not show the others\n");
 		text_items(t, &list, v);
 		text_shares(t, w);
 	}
@@ -853,7 +871,7 @@ static void json_window(struct json *j, const struct histview *v, const struct w
 	if (v->by_phase)
 		json_str(j, NULL, "phase");
 	json_close(j, ']');
-	/* ENDs and IOENDs are those that were sent, no more. */
+	/* ENDs are those that were sent, no more. */
 	json_bool(j, "upcalls_only", w->now->upstream);
 	json_put(j);
 }

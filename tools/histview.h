@@ -15,6 +15,7 @@ struct histview {
 	unsigned int by;	/* enum row_by: what histograms are told apart by */
 	bool by_phase;		/* the phases of the wait have histograms of their own */
 	bool bins;		/* CSV: a line for each bin */
+	int width;		/* of the terminal that the summary shall fit; 0: all columns */
 	unsigned int nr_pct;
 	double pct[PCT_MAX];	/* 0..100 */
 	char pct_name[PCT_MAX][24];	/* "p99.9" */

@@ -27,7 +27,7 @@ static const struct field header_fields[] = {
 	{ "command", F_STRING, "that wrote this" },
 	{ "kernel", F_STRING, "release of the kernel that was measured" },
 	{ "backend", F_STRING, "where the events came from: bpf, ftrace, trace.dat" },
-	{ "upcalls_only", F_BOOL, "the kernel has no *_done events: ENDs and IOENDs are those "
+	{ "upcalls_only", F_BOOL, "the kernel has no *_done events: ENDs are those "
 	  "that the server was told of" },
 	{ "clock", F_STRING, "that points in time are on" },
 	{ "start_ns", F_UINT, "when counting began" },
@@ -85,7 +85,7 @@ static const struct field window_fields[] = {
 	{ "from_ns", F_UINT, "when it began" },
 	{ "to_ns", F_UINT, "when it ended" },
 	{ "by", F_LIST, "what is told apart", WORDS(by_words) },
-	{ "upcalls_only", F_BOOL, "ENDs and IOENDs are only those sent" },
+	{ "upcalls_only", F_BOOL, "ENDs are only those sent" },
 	{ NULL }
 };
 

@@ -230,11 +230,12 @@ static void exit_section(struct text *t, const struct command *c)
 		const char *what;
 	} codes[] = {
 		{ FI_OK, 0, "Everything went well." },
-		{ FI_FAILED, 0, "Something failed; a line on stderr says what." },
+		{ FI_FAILED, 0, "Something failed, a rule of diff --fail-if for one; a line on stderr says what." },
 		{ FI_USAGE, 0, "The command line is wrong." },
 		{ FI_NO_TRACEPOINTS, OPT_FILTER, "The kernel lacks the tracepoints." },
 		{ FI_NO_PRIVILEGE, OPT_FILTER, "The user may not trace." },
 		{ FI_INCOMPLETE, OPT_QUIET, "With --strict: something was lost." },
+		{ FI_WAITING, OPT_WATCH, "With --older-than: something has been waiting for as long." },
 		{ FI_WAITING, OPT_WATCH, "With --older-than: something has been waiting for as long." },
 		{ FI_NOT_EXECUTABLE, OPT_COMMAND, "COMMAND cannot be executed." },
 		{ FI_NO_COMMAND, OPT_COMMAND, "COMMAND was not found." },

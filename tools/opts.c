@@ -381,7 +381,7 @@ const struct opt options[] = {
 	  OPT_TABLE, GROUP_VIEW, VALUE_COLUMN, .set = set_string, TO(sort) },
 	{ "reverse", 'r', NULL, "smallest first",
 	  OPT_TABLE, GROUP_VIEW, .set = set_flag, TO(reverse) },
-	{ "search", 0, "TEXT", "only rows whose name contains this",
+	{ "search", 0, "TEXT", "only rows whose name contains this; also errors>0 and the like",
 	  OPT_TABLE, GROUP_VIEW, .set = set_string, TO(search) },
 	{ "by", 0, "PART[,PART...]", "what to tell apart",
 	  OPT_BY, GROUP_VIEW, WORDS(by_words), set_by },
@@ -397,7 +397,7 @@ const struct opt options[] = {
 	  OPT_WATCH, GROUP_VIEW, .set = set_flag, TO(all) },
 	{ "watch", 'w', NULL, "look again each interval until a signal",
 	  OPT_WATCH, GROUP_VIEW, .set = set_flag, TO(watch) },
-	{ "fail-if", 0, "METRIC{+|-}CHANGE",
+	{ "fail-if", 0, "METRIC{+|-|>|<}NUMBER",
 	  "exit with 1 if the metric changes by more; may be given several times",
 	  OPT_DIFF, GROUP_VIEW, .set = add_fail_if },
 
@@ -435,7 +435,7 @@ const struct opt options[] = {
 	  OPT_QUIET, GROUP_OUTPUT, .set = set_flag, TO(quiet) },
 
 	{ "input", 'i', "FILE", "read this recording, or a trace.dat of trace-cmd",
-	  OPT_SOURCE, GROUP_SOURCE, VALUE_FILE, .set = set_string, TO(input) },
+	  OPT_SOURCE, GROUP_SOURCE, VALUE_FILE, .set = set_string, TO(input), .not = OPT_RECORD },
 	{ "backend", 0, "BACKEND", "how to get at the events; auto: bpf where it works",
 	  OPT_SOURCE, GROUP_SOURCE, WORDS(backend_words), set_word, TO(backend) },
 	{ "no-done", 0, NULL, "use only the events that upstream's series has, too",
@@ -453,7 +453,7 @@ const size_t nr_options = sizeof(options) / sizeof(options[0]);
 
 bool command_takes(const struct command *c, const struct opt *opt)
 {
-	return !opt->bit || (opt->bit & c->takes);
+	return (!opt->bit || (opt->bit & c->takes)) && !(opt->not & c->takes);
 }
 
 char *command_args(const struct command *c, char *buf, size_t size)
@@ -607,8 +607,6 @@ static const char *find_conflict(const struct opts *o, const struct command *c)
 		const char *why;
 	} rules[] = {
 		{ o->json && o->csv, "--json and --csv exclude each other" },
-		{ (c->takes & OPT_RECORD) && o->input,
-		  "there is nothing to record in a recording: no --input" },
 		{ (c->takes & OPT_RECORD) && !o->save, "where to? -o FILE is needed" },
 		{ o->input && o->backend, "--backend is for a running kernel, --input reads a file" },
 		{ o->input && o->no_done, "--no-done is for a running kernel, --input reads a file" },

@@ -170,7 +170,7 @@ struct opt {
 	char letter;		/* 0: it has none */
 	const char *arg;	/* NULL: takes no value */
 	const char *help;	/* one sentence without an end */
-	unsigned int bit;	/* 0: every command takes it */
+	unsigned int bit;	/* of commands that take it; 0: all */
 	enum opt_group group;
 	enum opt_value value;
 	const char *const *words;
@@ -178,6 +178,7 @@ struct opt {
 	/* 0 or -EINVAL; `offset` is that of the member of struct opts it goes to. */
 	int (*set)(struct opts *o, const struct opt *opt, const char *arg);
 	size_t offset;
+	unsigned int not;	/* of commands that do not take it for all that */
 };
 
 extern const struct opt options[];

@@ -97,6 +97,8 @@ static const struct example record_examples[] = {
 static const struct example diff_examples[] = {
 	{ "diff before.json after.json", "Two results of `fuseiomap hist -j`, side by side." },
 	{ "diff before.fiomap after.fiomap", "The same with recordings." },
+	{ "diff before1.json before2.json before3.json : after1.json after2.json after3.json",
+	  "Several runs of each side, so that noise is told from change." },
 	{ "diff --fail-if p99+20% before.json after.json", "In a CI job: status 1 if p99 got worse by more than 20 %." },
 	{ NULL }
 };

@@ -34,6 +34,7 @@ struct frame {
 	__u8  kind;
 	__u8  op;
 	__u32 opflags;
+	__s32 kernel_stack;
 	/* upstream: what only the start tells, or what came first of two */
 	struct fuse_iomap_io read;
 	__s64 written;
@@ -375,11 +376,22 @@ static void name_record(struct pairing *p, struct fi_record *r)
 static void put_record(struct pairing *p, struct fi_record *r)
 {
 	name_record(p, r);
-	if (r->kind < FI_KINDS && !wanted_record(p->set, r))
+	if (r->kind != FI_REFUSED && !wanted_record(p->set, r))
 		return;
 	p->ledger.records++;
 	if (p->config->sink)
 		p->config->sink(p->config->ctx, r);
+}
+
+/* Only filters on the kind and the outcome are left to ask. */
+static void put_refusal(struct pairing *p, struct fi_record *r)
+{
+	struct fi_done d;
+
+	done_of_record(&d, r);
+	if (fi_wanted_done(p->set, &d) &&
+	    !(p->set->kinds && !(p->set->kinds & 1U << FI_REFUSED)))
+		put_record(p, r);
 }
 
 /* Counts a paired operation and makes its record complete. `f`: its start. */
@@ -393,6 +405,7 @@ static void finish(struct pairing *p, struct fi_record *r, const struct frame *f
 	r->server_tid = q.server;
 	r->op = f->op;
 	r->isize = f->isize;
+	r->kernel_stack = f->kernel_stack;
 	if (r->flags & FI_F_TIMED) {
 		r->lat_ns = after(f->start_ns, r->time_ns);
 		split_wait(r, f, &q);
@@ -636,18 +649,19 @@ static void on_ioend(struct pairing *p, struct thread *t, const struct raw_event
 		start_op(p, t, e, FI_IOEND, op);
 }
 
+static bool is_filtered(const struct fi_settings *s)
+{
+	return s->dev || s->ino || s->pid || s->tid || s->ops || s->kinds || s->comm[0] ||
+	       s->cgroup;
+}
+
+/* It names no inode: the operation it belongs to is the thread's own, or was just now. */
 static void on_bad_data(struct pairing *p, struct thread *t, const struct raw_event *e)
 {
-	const struct fi_settings *s = p->set;
+	const struct fi_begun *b = fi_begun_newest(&t->begun);
 	const struct frame *f = top_frame(t);
 	struct fi_record r = record_of(e, FI_REFUSED);
 
-	if (!p->enabled)
-		return;
-	if (!f && (s->dev || s->ino || s->pid || s->tid || s->ops || s->kinds || s->comm[0] ||
-		   s->cgroup))
-		return;
-	p->ledger.bad_data++;
 	r.error = -EUCLEAN;
 	r.line = e->line;
 	memcpy(r.rule, e->text, sizeof(r.rule));
@@ -661,8 +675,30 @@ static void on_bad_data(struct pairing *p, struct thread *t, const struct raw_ev
 		r.opflags = f->opflags;
 		r.op = f->op;
 		r.unique = f->unique;
+	} else if (b) {
+		r.dev = b->dev;
+		r.ino = b->ino;
+		r.pos = b->pos;
+		r.opflags = b->opflags;
+		r.op = b->op;
 	}
-	put_record(p, &r);
+	if (!p->enabled)
+		return;
+	if (!f && is_filtered(p->set) &&
+	    !(b && wanted(p, &(struct raw_event){ .tid = e->tid, .dev = b->dev, .ino = b->ino },
+			  FI_REFUSED, b->op)))
+		return;
+	p->ledger.bad_data++;
+	put_refusal(p, &r);
+}
+
+/* Of the operation that has just begun, if it is wanted. */
+static void on_stack(struct pairing *p, struct thread *t, const struct raw_event *e)
+{
+	struct frame *f = t->late.start_ns ? &t->late : top_frame(t);
+
+	if (f && !f->kernel_stack)
+		f->kernel_stack = e->stack;
 }
 
 /* ---- requests ------------------------------------------------------------------------- */
@@ -765,6 +801,7 @@ static const struct {
 	[RAW_TASK_NEW]		= { on_task, true },
 	[RAW_TASK_RENAME]	= { on_task, true },
 	[RAW_TASK_CGROUP]	= { on_task, true },
+	[RAW_STACK]		= { on_stack },
 };
 
 void pairing_event(struct pairing *p, const struct raw_event *e)
@@ -777,7 +814,12 @@ void pairing_event(struct pairing *p, const struct raw_event *e)
 static void read_open(struct pairing *p, struct snapshot *to, const struct frame *f, __u32 tid)
 {
 	const struct task *task = tasks_get(p->tasks, tid);
-	struct fi_open o = {
+	struct fi_open o;
+
+	/* With upstream's events it may be over. */
+	if (p->upstream && !f->unique)
+		return;
+	o = (struct fi_open){
 		.start_ns = f->start_ns, .send_ns = f->send_ns, .ino = f->ino,
 		.pos = f->pos, .count = f->kind == FI_IOEND ? 0 : f->count, .dev = f->dev,
 		.pid = task->pid, .tid = tid, .kind = f->kind, .op = f->op,

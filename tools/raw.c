@@ -27,6 +27,7 @@ const struct raw_name raw_names[RAW_WHATS] = {
 	[RAW_TASK_NEW]		= { "task", "task_newtask" },
 	[RAW_TASK_RENAME]	= { "task", "task_rename" },
 	[RAW_TASK_CGROUP]	= { "cgroup", "cgroup_attach_task" },
+	[RAW_STACK]		= { "ftrace", "kernel_stack" },
 };
 
 /* Where a field of that name belongs; `only` for those that mean different things. */
@@ -154,14 +155,6 @@ void raw_decoder_free(struct raw_decoder *d)
 	free(d);
 }
 
-bool raw_has(const struct raw_decoder *d, enum raw_what what)
-{
-	for (size_t i = 0; i < d->n; i++)
-		if (d->event[i].what == what)
-			return true;
-	return false;
-}
-
 /* Strings stand behind the fields; the field says where and how long. */
 static void copy_string(const struct raw_decoder *d, const struct copy *c, const char *data,
 			size_t size, char *to)
@@ -194,6 +187,25 @@ static void copy_number(const struct raw_decoder *d, const struct copy *c, const
 		return;
 	/* Both are little-endian where this runs; the low bytes are the number. */
 	memcpy(to, &v, c->to->size);
+}
+
+size_t raw_stack(const struct raw_decoder *d, void *data, size_t size, __u64 *ip, size_t max)
+{
+	struct tep_event *e = tep_find_event_by_name(d->tep, raw_names[RAW_STACK].system,
+						     raw_names[RAW_STACK].event);
+	struct tep_format_field *caller = e ? tep_find_field(e, "caller") : NULL;
+	size_t n;
+
+	if (!caller || (size_t)caller->offset >= size)
+		return 0;
+	n = (size - caller->offset) / sizeof(*ip);
+	if (n > max)
+		n = max;
+	memcpy(ip, (char *)data + caller->offset, n * sizeof(*ip));
+	/* What fills up the record is none. */
+	while (n && (!ip[n - 1] || ip[n - 1] == ~0ULL))
+		n--;
+	return n;
 }
 
 bool raw_decode(const struct raw_decoder *d, void *data, size_t size, __u64 time_ns,

@@ -34,6 +34,8 @@ enum raw_what {
 	RAW_TASK_NEW,
 	RAW_TASK_RENAME,
 	RAW_TASK_CGROUP,
+	/* Of the kernel, right behind the event that it belongs to; see raw_stack(). */
+	RAW_STACK,
 	RAW_WHATS,
 };
 
@@ -61,6 +63,7 @@ struct raw_event {
 	__u32 sent;
 	__u32 other_tid;	/* of the task that is new or changed */
 	__u64 clone_flags;
+	__s32 stack;		/* RAW_STACK: id in the catalog, from who decodes it */
 	struct fuse_iomap_io read;	/* also the one mapping of events that have one */
 	struct fuse_iomap_io write;
 	char  text[FI_RULE_LEN];	/* rule that was broken; comm; path of a cgroup */
@@ -87,7 +90,7 @@ static inline bool raw_is_request(enum raw_what what)
 
 static inline bool raw_is_task(enum raw_what what)
 {
-	return what >= RAW_TASK_NEW;
+	return what >= RAW_TASK_NEW && what <= RAW_TASK_CGROUP;
 }
 
 struct raw_decoder;
@@ -96,11 +99,11 @@ struct raw_decoder;
 struct raw_decoder *raw_decoder_new(struct tep_handle *tep);
 void raw_decoder_free(struct raw_decoder *d);
 
-/* Whether the formats have that event. */
-bool raw_has(const struct raw_decoder *d, enum raw_what what);
-
 /* False if it is none of ours. `data` is one event's record in a trace buffer. */
 bool raw_decode(const struct raw_decoder *d, void *data, size_t size, __u64 time_ns,
 		struct raw_event *to);
+
+/* The addresses of a RAW_STACK, innermost first; returns how many. */
+size_t raw_stack(const struct raw_decoder *d, void *data, size_t size, __u64 *ip, size_t max);
 
 #endif

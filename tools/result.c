@@ -58,7 +58,7 @@ static int get_u64(const struct reader *rd, json_t *o, const char *key, __u64 *v
 {
 	json_t *n = json_object_get(o, key);
 
-	if (!json_is_number(n) || json_number_value(n) < 0)
+	if (!json_is_number(n) || json_number_value(n) < 0 || json_number_value(n) > 0x1p63)
 		return bad(rd, "there should be a number called ", key);
 	*v = json_is_integer(n) ? (__u64)json_integer_value(n) : (__u64)json_real_value(n);
 	return 0;

@@ -17,7 +17,7 @@ struct result {
 	unsigned int window;	/* of the file, from 1 */
 	bool complete;		/* nothing was lost */
 	bool cut;		/* not complete, since the end of the file is missing */
-	bool upstream;		/* ENDs and IOENDs are a sample */
+	bool upstream;		/* ENDs are a sample */
 	__u64 duration_ns;
 	struct fi_cell op[FI_KINDS][FI_OPS];
 };

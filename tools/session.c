@@ -259,9 +259,10 @@ static void set_filters(struct fi_settings *set, const struct opts *o)
  */
 static int source_setup(struct session *s, struct source_config *config)
 {
-	const struct fi_settings wanted = config->settings;
+	struct fi_settings wanted = config->settings;
 	int err;
 
+	wanted.max_cells = s->o->max_cells;
 	set_filters(&config->settings, s->o);
 	config->backend = s->o->backend;
 	config->input = s->o->input;

@@ -158,7 +158,9 @@ static void get_number(const void *row, int arg, struct value *v)
 		[N_NEXT_LAT] = { next->lat_ns, !(next->flags & FI_F_TIMED) },
 		[N_SIGNAL] = { !!(end->flags & FI_F_SIGNAL) },
 		[N_IOEND_BEFORE] = { age(f, &f->ioend_before), !f->ioend_before.time_ns },
-		[N_REFUSED_BEFORE] = { age(f, &f->refused_before), !f->refused_before.time_ns },
+		[N_REFUSED_BEFORE] = { age(f, &f->refused_before),
+				       !f->refused_before.time_ns ||
+				       f->refused_before.time_ns > end->time_ns },
 	};
 
 	v->u = numbers[arg].v;
@@ -288,7 +290,8 @@ const struct column short_columns[] = {
 	  "what that ended with" },
 	{ "refused_before_ns", "", 0, 0, U_NS, get_number, N_REFUSED_BEFORE,
 	  "how long before an answer for this inode was refused" },
-	{ "refused_rule", "", 0, 0, U_TEXT, get_rule, 0, "the condition that failed then" },
+	{ "refused_rule", "", 0, 0, U_TEXT, get_rule, 0,
+	  "the condition that failed then, or in the next mapping" },
 };
 
 const size_t nr_short_columns = sizeof(short_columns) / sizeof(short_columns[0]);
@@ -362,6 +365,9 @@ static void add_next(struct text *t, const struct finding *f)
 	add_range(t, f->next.pos, f->next.count);
 	text_printf(t, ": %s", errno_text(error, sizeof(error), f->next.error));
 	add_timing(t, &f->next);
+	if (f->cause == SHORT_REFUSED)
+		text_printf(t, ": the answer broke \"%.*s\"", FI_RULE_LEN,
+			    f->refused_before.rule);
 }
 
 static void add_ioend(struct text *t, const struct finding *f)
@@ -371,6 +377,12 @@ static void add_ioend(struct text *t, const struct finding *f)
 
 	add_range(t, f->ioend.pos, f->ioend.count);
 	text_printf(t, ": %s", error ? errno_text(buf, sizeof(buf), error) : "ok");
+}
+
+/* Not the answer that was refused after it, and is the cause. */
+static bool is_before(const struct finding *f, const struct short_before *b)
+{
+	return b->time_ns && b->time_ns <= f->end.time_ns;
 }
 
 static void add_before(struct text *t, const struct finding *f)
@@ -384,7 +396,7 @@ static void add_before(struct text *t, const struct finding *f)
 		text_printf(t, " %s", i->error ? errno_text(buf, sizeof(buf), i->error) : "ok");
 		text_printf(t, ", %s before", fmt_ns(buf, sizeof(buf), age(f, i)));
 	}
-	if (r->time_ns)
+	if (is_before(f, r))
 		text_printf(t, "%srefused \"%.*s\", %s before", i->time_ns ? "; " : "",
 			    FI_RULE_LEN, r->rule, fmt_ns(buf, sizeof(buf), age(f, r)));
 }
@@ -401,7 +413,8 @@ void short_details(struct text *t, const struct short_row *row)
 		{ "end", add_end, true },
 		{ "next", add_next, has(&f->next) },
 		{ "ioend", add_ioend, has(&f->ioend) },
-		{ "earlier", add_before, f->ioend_before.time_ns || f->refused_before.time_ns },
+		{ "earlier", add_before,
+		  is_before(f, &f->ioend_before) || is_before(f, &f->refused_before) },
 	};
 
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {

@@ -55,6 +55,7 @@ struct bpf_source {
 	void *stacks;		/* tree of struct seen_stack */
 	__s32 nr_stacks;
 	__u64 stacks_lost;	/* in user space */
+	__u32 files_renamed;	/* as of the last look at all of them */
 	__u64 skipped_at_start;	/* see read_skipped() */
 	__u64 skipped_at_stop;
 	bool stopped;
@@ -192,12 +193,29 @@ static int load_error(int err)
 
 /* ---- names --------------------------------------------------------------- */
 
+/* Files that have another name now; the catalog drops what has not changed. */
+static void rename_files(struct bpf_source *s)
+{
+	struct catalog *c = s->base.config.catalog;
+	int fd = bpf_map__fd(s->skel->maps.files);
+	struct fi_file_key key, *prev = NULL;
+	struct fi_file f;
+
+	s->files_renamed = s->skel->bss->files_renamed;
+	for (; !bpf_map_get_next_key(fd, prev, &key); prev = &key)
+		if (catalog_file(c, key.dev, key.ino) &&
+		    !bpf_map_lookup_elem(fd, &key, &f))
+			catalog_add_fi_file(c, &key, &f);
+}
+
 static void name_file(struct bpf_source *s, __u32 dev, __u64 ino)
 {
 	struct catalog *c = s->base.config.catalog;
 	struct fi_file_key key = { .ino = ino, .dev = dev };
 	struct fi_file f;
 
+	if (c && s->files_renamed != s->skel->bss->files_renamed)
+		rename_files(s);
 	if (c && ino && !catalog_file(c, dev, ino) &&
 	    !bpf_map_lookup_elem(bpf_map__fd(s->skel->maps.files), &key, &f))
 		catalog_add_fi_file(c, &key, &f);

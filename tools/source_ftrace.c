@@ -7,11 +7,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <linux/membarrier.h>
+#include <search.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
@@ -26,6 +29,7 @@
 #include "privilege.h"
 #include "raw.h"
 #include "source.h"
+#include "symbols.h"
 #include "text.h"
 
 #define PREFIX		"fuseiomap-"
@@ -64,6 +68,9 @@ struct ftrace {
 	struct tasks *tasks;
 	struct openfiles *files;
 	struct pairing *pairing;
+	struct symbols *symbols;
+	void *stacks;		/* struct seen_stack, for tsearch() */
+	__s32 nr_stacks;
 	struct cpu *cpu;
 	int nr_cpus;
 	char *page;
@@ -226,6 +233,8 @@ static const enum raw_what must[] = { RAW_BEGIN, RAW_END, RAW_IOEND };
 static bool needed(const struct ftrace *f, enum raw_what what)
 {
 	switch (what) {
+	case RAW_STACK:
+		return false;	/* no event of its own */
 	case RAW_TASK_CGROUP:
 		return f->source.config.settings.cgroup;
 	case RAW_BEGIN_DONE:
@@ -270,7 +279,7 @@ static int events_open(struct ftrace *f)
 
 static int formats_open(struct ftrace *f)
 {
-	static const char *const systems[] = { "fuse", "task", "cgroup", NULL };
+	static const char *const systems[] = { "fuse", "task", "cgroup", "ftrace", NULL };
 
 	f->tep = tracefs_local_events_system(NULL, systems);
 	if (!f->tep)
@@ -323,14 +332,76 @@ static int cpus_open(struct ftrace *f)
 
 static struct raw_event *queue_add(struct queue *q)
 {
-	if (q->first && q->first == q->n)
-		q->first = q->n = 0;
 	if (q->n == q->size) {
 		q->size = q->size ? q->size * 2 : 256;
 		q->event = xrealloc(q->event, q->size * sizeof(*q->event));
 	}
 	return &q->event[q->n++];
 }
+
+/* ---- stacks --------------------------------------------------------------------------- */
+
+#define MAX_FRAMES	64
+
+struct seen_stack {
+	__s32 id;
+	size_t n;
+	__u64 ip[MAX_FRAMES];
+};
+
+static int compare_stacks(const void *a, const void *b)
+{
+	const struct seen_stack *x = a, *y = b;
+
+	if (x->n != y->n)
+		return x->n < y->n ? -1 : 1;
+	return memcmp(x->ip, y->ip, x->n * sizeof(x->ip[0]));
+}
+
+/* Its id in the catalog; 0 if it is empty. */
+static __s32 name_stack(struct ftrace *f, void *data, size_t size)
+{
+	struct seen_stack want, *fresh, **found;
+	struct stack stack = { 0 };
+	struct text t = { 0 };
+
+	want.n = raw_stack(f->decoder, data, size, want.ip, MAX_FRAMES);
+	if (!want.n || !f->source.config.catalog)
+		return 0;
+	found = tfind(&want, &f->stacks, compare_stacks);
+	if (found)
+		return (*found)->id;
+	want.id = ++f->nr_stacks;
+	fresh = xcalloc(1, sizeof(*fresh));
+	*fresh = want;
+	tsearch(fresh, &f->stacks, compare_stacks);
+	if (!f->symbols)
+		f->symbols = symbols_new();
+	symbols_kernel(f->symbols, &t, want.ip, want.n);
+	stack.id = want.id;
+	stack.frames = t.s;
+	catalog_add_stack(f->source.config.catalog, &stack);
+	text_free(&t);
+	return want.id;
+}
+
+/* What starts an operation brings the stack along, right behind it. */
+static int stacks_open(struct ftrace *f)
+{
+	static const enum raw_what starts[] = { RAW_BEGIN, RAW_END, RAW_IOEND };
+
+	if (!f->source.config.settings.kernel_stacks)
+		return 0;
+	for (size_t i = 0; i < sizeof(starts) / sizeof(starts[0]); i++)
+		if (tracefs_event_file_append(f->instance, raw_names[starts[i]].system,
+					      raw_names[starts[i]].event, "trigger",
+					      "stacktrace") < 0)
+			return complain(FI_FAILED, "this kernel's ftrace takes no stacks: %s",
+					strerror(errno));
+	return 0;
+}
+
+/* ---- reading -------------------------------------------------------------------------- */
 
 static void queue_page(struct ftrace *f, struct cpu *c)
 {
@@ -341,18 +412,32 @@ static void queue_page(struct ftrace *f, struct cpu *c)
 	for (data = kbuffer_read_event(c->kbuf, &ts); data;
 	     data = kbuffer_next_event(c->kbuf, &ts)) {
 		struct raw_event *e = queue_add(&c->queue);
+		size_t size = kbuffer_event_size(c->kbuf);
 
-		if (!raw_decode(f->decoder, data, kbuffer_event_size(c->kbuf), ts, e))
+		if (!raw_decode(f->decoder, data, size, ts, e))
 			c->queue.n--;
+		else if (e->what == RAW_STACK)
+			e->stack = name_stack(f, data, size);
 	}
 }
 
-static void read_cpu(struct ftrace *f, struct cpu *c)
+/*
+ * A CPU that writes faster than we read shall not keep us from the others. Returns up
+ * to when its events are read, if that is before until_ns.
+ */
+static __u64 read_cpu(struct ftrace *f, struct cpu *c, __u64 until_ns)
 {
-	ssize_t n;
+	const struct queue *q = &c->queue;
 
-	while ((n = read(c->fd, f->page, f->page_size)) > 0)
+	for (size_t n = 0; read(c->fd, f->page, f->page_size) > 0; n++) {
 		queue_page(f, c);
+		if (n * f->page_size < BUFFER_KB * 1024UL || until_ns == ~0ULL)
+			continue;
+		if (q->n && q->event[q->n - 1].time_ns < until_ns)
+			until_ns = q->event[q->n - 1].time_ns;
+		break;
+	}
+	return until_ns;
 }
 
 /* Hands over the events up to `until_ns`, of all CPUs in the order of time. */
@@ -376,13 +461,25 @@ static void merge(struct ftrace *f, __u64 until_ns)
 	}
 }
 
+/* What stays are the events of a few ms. */
+static void queue_compact(struct queue *q)
+{
+	q->n -= q->first;
+	memmove(q->event, q->event + q->first, q->n * sizeof(*q->event));
+	q->first = 0;
+}
+
+/* `last`: the trace is off, and all there is is read. */
 static void read_all(struct ftrace *f, bool last)
 {
-	__u64 until_ns = now_ns(CLOCK_MONOTONIC) - SETTLE_NS;
+	__u64 until_ns = last ? ~0ULL : now_ns(CLOCK_MONOTONIC) - SETTLE_NS;
 
 	for (int i = 0; i < f->nr_cpus; i++)
-		read_cpu(f, &f->cpu[i]);
-	merge(f, last ? ~0ULL : until_ns);
+		until_ns = read_cpu(f, &f->cpu[i], until_ns);
+	merge(f, until_ns);
+	for (int i = 0; i < f->nr_cpus; i++)
+		if (f->cpu[i].queue.first)
+			queue_compact(&f->cpu[i].queue);
 }
 
 /* ---- loss ---------------------------------------------------------------------------- */
@@ -451,6 +548,8 @@ static void ftrace_close(struct source *s)
 	pairing_free(f->pairing);
 	tasks_free(f->tasks);
 	openfiles_free(f->files);
+	symbols_free(f->symbols);
+	tdestroy(f->stacks, free);
 	raw_decoder_free(f->decoder);
 	tep_free(f->tep);
 	free(f->cpu);
@@ -483,6 +582,8 @@ static int open_all(struct ftrace *f)
 		err = formats_open(f);
 	if (!err)
 		err = cpus_open(f);
+	if (!err)
+		err = stacks_open(f);
 	if (!err)
 		err = events_open(f);
 	return err;
@@ -532,6 +633,9 @@ static void ftrace_stop(struct source *s)
 	struct ftrace *f = ftrace_of(s);
 
 	tracefs_trace_off(f->instance);
+	/* Until no event is half written, or for much longer than that takes. */
+	if (syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0))
+		nanosleep(&(struct timespec){ .tv_nsec = 20000000 }, NULL);
 	read_all(f, true);
 	count_lost(f);
 	f->stopped = true;

@@ -6,8 +6,8 @@
 #include "tally.h"
 #include "text.h"
 
-/* Cells of full fineness where the settings have no limit: 70 MB. */
-#define MAX_CELLS	16384
+/* Cells of full fineness where the settings have no limit: 35 MB for each reading. */
+#define MAX_CELLS	8192
 
 struct tally {
 	struct fi_settings settings;

@@ -403,7 +403,7 @@ static void detail_title(struct frame *f, const struct top_row *row, int view,
 			 catalog_mount_name(row->in->catalog, row->key.dev, name, sizeof(name)));
 	else
 		line_add(l, LOOK_HEAD, "%s %s", views[view].type,
-			 top_row_name(row, name, sizeof(name)));
+			 top_row_title(row, name, sizeof(name)));
 	line_add(l, LOOK_HEAD, "  last %s: %s begins  %s ends  %s ioends  %" PRIu64 " errors",
 		 fmt_ns(d, sizeof(d), span_ns), fmt_count(a, sizeof(a), kind[FI_BEGIN].done),
 		 fmt_count(b, sizeof(b), kind[FI_END].done),

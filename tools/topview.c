@@ -95,6 +95,20 @@ char *top_row_name(const struct top_row *r, char *buf, size_t size)
 	return row_name(buf, size, r->in->catalog, r->by, k);
 }
 
+char *top_row_title(const struct top_row *r, char *buf, size_t size)
+{
+	__u32 id = r->by & BY_THREAD ? r->key.tid : r->by & BY_PROCESS ? r->key.pid : 0;
+	char name[256];
+
+	top_row_name(r, name, sizeof(name));
+	/* One that has no name is called by its number already. */
+	if (id && catalog_task(r->in->catalog, id))
+		snprintf(buf, size, "%.200s %u", name, id);
+	else
+		snprintf(buf, size, "%s", name);
+	return buf;
+}
+
 GET(name)
 {
 	top_row_name(ROW, v->s, sizeof(v->s));
@@ -377,11 +391,11 @@ static const struct top_column {
 	{ V_CELLS, { "begin_p50_ns", "P50", 6, 2, U_NS, get_latency, LAT(FI_BEGIN, P50),
 	  "latency of begin: half took no longer" } },
 	{ V_CELLS, { "begin_p99_ns", "P99", 6, 2, U_NS, get_latency, LAT(FI_BEGIN, P99),
-	  "99 of 100 took no longer" } },
+	  "99 of 100 begins took no longer" } },
 	{ V_CELLS, { "begin_max_ns", "MAX", 6, 2, U_NS, get_latency, LAT(FI_BEGIN, MAX),
-	  "the longest" } },
+	  "the longest begin" } },
 	{ V_CELLS, { "begin_mean_ns", "MEAN", 6, ASKED, U_NS, get_latency,
-	  LAT(FI_BEGIN, MEAN), "the mean" } },
+	  LAT(FI_BEGIN, MEAN), "mean latency of begin" } },
 	{ V_CELLS, { "end_p50_ns", "ENDP50", 6, ASKED, U_NS, get_latency, LAT(FI_END, P50),
 	  "latency of end with upcall: half" } },
 	{ V_CELLS, { "end_p99_ns", "ENDP99", 6, 11, U_NS, get_latency, LAT(FI_END, P99),
@@ -397,37 +411,37 @@ static const struct top_column {
 	{ V_CELLS, { "kernel_share", "KERN", 4, 5, U_PERMILLE, get_phase, FI_PH_KERNEL,
 	  "share of the wait: in the kernel before the upcall" } },
 	{ V_CELLS, { "queue_share", "QUEU", 4, 5, U_PERMILLE, get_phase, FI_PH_QUEUE,
-	  "until a server thread took it" } },
+	  "share of the wait: until a server thread took it" } },
 	{ V_CELLS, { "server_share", "SERV", 4, 5, U_PERMILLE, get_phase, FI_PH_SERVER,
-	  "until the server answered" } },
+	  "share of the wait: until the server answered" } },
 	{ V_CELLS, { "wakeup_share", "WAKE", 4, 5, U_PERMILLE, get_phase, FI_PH_WAKEUP,
-	  "until the caller went on" } },
+	  "share of the wait: until the caller went on" } },
 	{ V_CELLS, { "kernel_ns", "KERN_T", 7, ASKED, U_NS, get_phase_ns, FI_PH_KERNEL,
-	  "the same as time" } },
+	  "sum of the waits: in the kernel before the upcall" } },
 	{ V_CELLS, { "queue_ns", "QUEU_T", 7, ASKED, U_NS, get_phase_ns, FI_PH_QUEUE,
-	  "time in the queue" } },
+	  "sum of the waits: until a server thread took it" } },
 	{ V_CELLS, { "server_ns", "SERV_T", 7, ASKED, U_NS, get_phase_ns, FI_PH_SERVER,
-	  "time at the server" } },
+	  "sum of the waits: until the server answered" } },
 	{ V_CELLS, { "wakeup_ns", "WAKE_T", 7, ASKED, U_NS, get_phase_ns, FI_PH_WAKEUP,
-	  "time to go on" } },
+	  "sum of the waits: until the caller went on" } },
 	{ V_MIXED, { "mapped_share", "MAPD", 4, 6, U_PERMILLE, get_type,
 	  FUSE_IOMAP_TYPE_MAPPED, "share of the mappings used: mapped" } },
 	{ V_MIXED, { "unwritten_share", "UNWR", 4, 6, U_PERMILLE, get_type,
-	  FUSE_IOMAP_TYPE_UNWRITTEN, "unwritten" } },
+	  FUSE_IOMAP_TYPE_UNWRITTEN, "share of the mappings used: unwritten" } },
 	{ V_MIXED, { "hole_share", "HOLE", 4, 6, U_PERMILLE, get_type,
-	  FUSE_IOMAP_TYPE_HOLE, "hole" } },
+	  FUSE_IOMAP_TYPE_HOLE, "share of the mappings used: hole" } },
 	{ V_MIXED, { "other_share", "OTHR", 4, 6, U_PERMILLE, get_type, -1,
 	  "delalloc, inline and the rest" } },
 	{ V_MIXED, { "mapped", "MAPPED", 7, ASKED, U_COUNT, get_type_count,
-	  FUSE_IOMAP_TYPE_MAPPED, "begins that used a mapping of this type" } },
+	  FUSE_IOMAP_TYPE_MAPPED, "begins that used mapped blocks" } },
 	{ V_MIXED, { "unwritten", "UNWRIT", 7, ASKED, U_COUNT, get_type_count,
-	  FUSE_IOMAP_TYPE_UNWRITTEN, "unwritten" } },
+	  FUSE_IOMAP_TYPE_UNWRITTEN, "begins that used an unwritten mapping" } },
 	{ V_MIXED, { "hole", "HOLES", 7, ASKED, U_COUNT, get_type_count,
-	  FUSE_IOMAP_TYPE_HOLE, "hole" } },
+	  FUSE_IOMAP_TYPE_HOLE, "begins that used a hole" } },
 	{ V_MIXED, { "delalloc", "DELALL", 7, ASKED, U_COUNT, get_type_count,
-	  FUSE_IOMAP_TYPE_DELALLOC, "delalloc" } },
+	  FUSE_IOMAP_TYPE_DELALLOC, "begins that used a delalloc mapping" } },
 	{ V_MIXED, { "inline", "INLINE", 7, ASKED, U_COUNT, get_type_count,
-	  FUSE_IOMAP_TYPE_INLINE, "inline" } },
+	  FUSE_IOMAP_TYPE_INLINE, "begins that used an inline mapping" } },
 	{ V_CELLS, { "shorts", "SHORT", 5, 3, U_COUNT, get_shorts, 0,
 	  "ends of writes with less written than asked for" } },
 	{ V_CELLS, { "missing", "MISSNG", 6, ASKED, U_BYTES, get_missing, 0,

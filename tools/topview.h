@@ -130,4 +130,7 @@ void table_free(struct table *t);
 /* What its rows are called; returns buf. */
 char *top_row_name(const struct top_row *r, char *buf, size_t size);
 
+/* The same where no column beside it tells threads of one name apart. */
+char *top_row_title(const struct top_row *r, char *buf, size_t size);
+
 #endif

@@ -316,7 +316,11 @@ static void take_inode(struct waiting_source *s, const struct fi_wait_inode *fro
 
 	*f = (struct known_file){ .key = from->key, .ino = from->ino, .isize = from->isize };
 	catalog_add_fi_file(s->base.config.catalog, &key, &from->file);
-	catalog_file_path(s->base.config.catalog, key.dev, key.ino, f->path, sizeof(f->path));
+	if (from->key.nodeid == FUSE_ROOT_ID)
+		catalog_mount_name(s->base.config.catalog, key.dev, f->path, sizeof(f->path));
+	else
+		catalog_file_path(s->base.config.catalog, key.dev, key.ino, f->path,
+				  sizeof(f->path));
 }
 
 static int on_item(void *ctx, void *data, size_t size)

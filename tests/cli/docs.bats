@@ -74,6 +74,12 @@ all_offer()
 	all_offer "fuseiomap hist -o $BATS_TEST_TMPDIR/some_" some_directory
 }
 
+@test "completion of views and columns, from their tables" {
+	all_offer 'fuseiomap top --view ' mounts files servers
+	all_offer 'fuseiomap top --sort begin_p' begin_p50_ns begin_p99_ns
+	all_offer 'fuseiomap trace --columns kind,lat' lat_ns
+}
+
 @test "completion behind --: that of the command to measure" {
 	all_offer 'fuseiomap hist -- basena' basename
 	each_shell 'fuseiomap hist -- ls --dura'

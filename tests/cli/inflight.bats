@@ -90,3 +90,50 @@ can()
 	inflight --backend ftrace --watch -d 0.1
 	[ "$status" = 0 ]
 }
+
+# An ordinary FUSE mount, on whatever kernel this is: its structs differ by version.
+plain_fuse_start()
+{
+	[ "$(id -u)" = 0 ] || skip "not root"
+	truncate -s 64M "$BATS_TEST_TMPDIR/disk"
+	LOOP=$(losetup -f --show "$BATS_TEST_TMPDIR/disk" 2>/dev/null) || skip "no loop device"
+	PLAIN=$BATS_TEST_TMPDIR/mnt
+	mkdir "$PLAIN"
+	build/iomapfs --no-iomap "$LOOP" "$PLAIN" 3>&- 2>/dev/null || skip "no FUSE mounts here"
+	SERVER=$(pgrep -f "iomapfs --no-iomap $LOOP ")
+}
+
+teardown()
+{
+	[ -z "${SERVER:-}" ] || kill -CONT "$SERVER" || true
+	[ -z "${PLAIN:-}" ] || ! mountpoint -q "$PLAIN" || umount "$PLAIN" || umount -l "$PLAIN"
+	[ -z "${LOOP:-}" ] || losetup -d "$LOOP" || true
+}
+
+@test "--all finds what hangs on an ordinary FUSE mount, too" {
+	can bpf
+	plain_fuse_start
+	echo data >"$PLAIN/file"
+	exec 7<"$PLAIN/file"
+	kill -STOP "$SERVER"
+	cat <&7 >/dev/null 3>&- &
+	reader=$!
+	for ((i = 0; i < 100; i++)); do
+		grep -q fuse "/proc/$reader/stack" && break
+		sleep 0.1
+	done
+	sleep 1
+	inflight -m "$PLAIN"
+	[[ ${lines[0]} == "0 waiting" ]]
+	inflight --all -j -t "$reader" --older-than 500ms
+	exec 7<&-
+	[ "$status" = 6 ]
+	echo "$output"
+	waits() { jq -r "select(.type == \"waiting\") | $1" <<<"$output"; }
+	[ "$(waits '"\(.kind) \(.comm) \(.tid) \(.server_pid)"')" = "request cat $reader $SERVER" ]
+	# Some ask for the attributes before they read.
+	[[ $(waits .op) == @(read|getattr) ]]
+	[ "$(waits .file)" = "$PLAIN/file" ]
+	kill -CONT "$SERVER"
+	wait "$reader"
+}

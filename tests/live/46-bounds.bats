@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # What is bounded stays bounded, and says what it gave up; a list of what is open is
-# what the ledger counts.
+# what the ledger counts; names are those of the moment.
 
 bats_require_minimum_version 1.5.0
 load lib
@@ -38,18 +38,41 @@ many_files() { for i in {1..300}; do echo x >"$MNT/f$i"; done; sync; }
 	grep -q 'other files' "$TOOL_OUT"
 }
 
+# hangs KIND ARG…: top sees the one operation that waits, and the ledger counts it
+hangs()
+{
+	local kind=$1
+	shift
+	tool_start top -j --view files "$@" 1
+	dd if=/dev/zero of="$MNT/dir/hangs" bs=4k count=1 oflag=direct status=none 3>&- &
+	sleep 4
+	tool_stop
+	complete "$TOOL_OUT"
+	[ "$(jq "select(.type == \"end\").ledger.$kind.in_flight" "$TOOL_OUT")" = 1 ]
+	grep -q 'dir/hangs' "$TOOL_OUT"
+	jq -es '[.[] | select(.in_flight? == 1)] | length > 0' "$TOOL_OUT"
+}
+
 @test "what is open is what the ledger has in flight" {
 	fs_start --hang-begin=1
 	mkdir "$MNT/dir"
-	tool_start top -j --view files 1
-	dd if=/dev/zero of="$MNT/dir/hangs" bs=4k count=1 oflag=direct status=none 3>&- &
-	sleep 3
-	tool_stop
-	complete "$TOOL_OUT"
-	[ "$(jq 'select(.type == "end").ledger.begin.in_flight' "$TOOL_OUT")" = 1 ]
-	grep -q 'dir/hangs' "$TOOL_OUT"
-	jq -es '[.[] | select(.in_flight? == 1)] | length > 0' "$TOOL_OUT"
+	hangs begin
 	pkill -USR1 -x iomapfs
+	wait
+}
+
+@test "upstream's events alone: a BEGIN that is open" {
+	fs_start --hang-begin=1
+	mkdir "$MNT/dir"
+	hangs begin --no-done
+	pkill -USR1 -x iomapfs
+	wait
+}
+
+@test "upstream's events alone: an END that is open" {
+	fs_start --want-end --delay-end=8s
+	mkdir "$MNT/dir"
+	hangs end --no-done
 	wait
 }
 
@@ -91,4 +114,20 @@ many_files() { for i in {1..300}; do echo x >"$MNT/f$i"; done; sync; }
 	[ "$(jq -s '[.[] | select(.kind == "end" and .errname == "EIO")] | length' "$TOOL_OUT")" -gt 0 ]
 	[ "$(jq -s '[.[] | select(.kind == "ioend" and .errname == "EIO")] | length' "$TOOL_OUT")" -gt 0 ]
 	[ "$(jq -s '[.[] | select(.kind == "refused" and .file == "f")] | length' "$TOOL_OUT")" -gt 0 ]
+}
+
+@test "a file that is renamed, and the same numbers in a new mount: named anew" {
+	fs_start
+	local write="dd if=/dev/zero bs=4k count=1 oflag=direct status=none"
+	cat >"$BATS_TEST_TMPDIR/load" <<-EOF
+		$write of=$MNT/one; sleep 0.5
+		mv $MNT/one $MNT/two; $write of=$MNT/two; sleep 0.5
+		umount $MNT; while pgrep -x iomapfs; do sleep 0.1; done
+		$IOMAPFS $DEV $MNT 3>&-; $write of=$MNT/three
+	EOF
+	TOOL_OUT=$BATS_TEST_TMPDIR/names.json
+	"$FUSEIOMAP" trace -j --kind begin -o "$TOOL_OUT" -- bash "$BATS_TEST_TMPDIR/load"
+	complete "$TOOL_OUT"
+	[ "$(jq -r 'select(.type == "op").file' "$TOOL_OUT" | uniq | xargs)" = "one two three" ]
+	[ "$(jq -r 'select(.type == "op") | "\(.connection) \(.ino)"' "$TOOL_OUT" | sort -u | wc -l)" = 1 ]
 }

@@ -14,11 +14,14 @@ teardown()
 	[ -z "$LOOP" ] || losetup -d "$LOOP"
 }
 
+OPTIONS=()
+
 # inspect COMMAND…: what `fuseiomap short` finds of just that, in $FOUND
 inspect()
 {
 	FOUND=$BATS_TEST_TMPDIR/short.json
-	"$FUSEIOMAP" short -j --save "$BATS_TEST_TMPDIR/short.fiomap" -o "$FOUND" -- "$@" \
+	"$FUSEIOMAP" short -j "${OPTIONS[@]}" --save "$BATS_TEST_TMPDIR/short.fiomap" -o "$FOUND" \
+		-- "$@" \
 		>"$BATS_TEST_TMPDIR/load.out" 2>"$BATS_TEST_TMPDIR/load.err" || true
 	cat "$BATS_TEST_TMPDIR/load.out" "$BATS_TEST_TMPDIR/load.err"
 	complete "$FOUND"
@@ -27,29 +30,31 @@ inspect()
 	diff "$FOUND" "$FOUND.replay"
 }
 
-# findings: a line for each: cause, error, op, what was written of what, short ends
+# findings [BENIGN]: a line for each: cause, error, op, what was written of what, short
+# ends. Those that are benign are left out unless asked for: any write can meet a mapping
+# that writeback has changed meanwhile.
 findings()
 {
-	jq -r 'select(.type == "finding") |
+	jq -r --argjson benign "${1:-false}" 'select(.type == "finding" and .benign == $benign) |
 		"\(.cause) \(.errname // "-") \(.op) \(.written)/\(.count) ends=\(.ends)"' "$FOUND"
 }
 
 # only TEXT: these are the findings, and there are no others
 only()
 {
-	diff <(echo "$1") <(findings)
+	diff <([ -z "$1" ] || echo "$1") <(findings)
 }
 
-# finding FIELD: of the first one
-finding() { jq -r "select(.type == \"finding\") | .$1" "$FOUND" | head -n 1; }
+# finding FIELD: of the first one that is not benign
+finding() { jq -r "select(.type == \"finding\" and (.benign | not)) | .$1" "$FOUND" | head -n 1; }
 
 # whole: the groups add up to the findings
 whole()
 {
-	[ "$(jq -s '[.[] | select(.type == "signature").findings] | add' "$FOUND")" = \
-		"$(findings | wc -l)" ]
-	[ "$(jq -s '[.[] | select(.type == "short").findings] | add' "$FOUND")" = \
-		"$(findings | wc -l)" ]
+	local n
+	n=$(jq -s 'map(select(.type == "finding")) | length' "$FOUND")
+	[ "$(jq -s '[.[] | select(.type == "signature").findings] | add' "$FOUND")" = "$n" ]
+	[ "$(jq -s '[.[] | select(.type == "short").findings] | add' "$FOUND")" = "$n" ]
 }
 
 @test "fault while copying: buffered, in part and as a whole, and direct; n of m ends" {
@@ -76,7 +81,7 @@ fault EFAULT append-direct 12288/16384 ends=2"
 			if ($1 == "short") n += $4
 		} END { print m, n }' "$WITNESS.table")
 	[ "$ours" = "$theirs" ]
-	[ "${ours#* }" = 5 ]
+	((${ours#* } >= 5))
 }
 
 @test "fault while copying, over an extent that is there: the server need not hear of the size" {
@@ -97,7 +102,8 @@ fault EFAULT append-direct 12288/16384 ends=2"
 	whole
 	[ "$(finding explanation)" = "ENOSPC on the next mapping" ]
 	[ "$(finding next_pos) $(finding next_error)" = "4194304 ENOSPC" ]
-	[ "$(jq 'select(.type == "short") | .short' "$FOUND")" = 0 ]
+	# Whatever was short on the way was done again.
+	[ "$(jq -s '[.[] | select(.type == "short") | .findings - .benign] | add' "$FOUND")" = 1 ]
 }
 
 # dm_table RULE…: what the device "short" does, from now on
@@ -149,8 +155,8 @@ dm_table()
 @test "stale mapping: flush and retry of a zeroing, benign" {
 	fs_start
 	inspect "$LOAD" "$MNT" gap
-	only "stale - zero 0/3996 ends=1"
-	[ "$(finding benign)" = true ]
+	only ""
+	findings true | grep -x "stale - zero 0/3996 ends=1"
 	[ "$(jq 'select(.type == "short" and .op == "zero") | .benign' "$FOUND")" = 1 ]
 	"$LOAD" "$MNT" verify
 }
@@ -181,7 +187,7 @@ dm_table()
 @test "nothing short: said with the number of ends it is none of" {
 	fs_start
 	inspect "$LOAD" "$MNT" write 20 4096
-	only "" || [ -z "$(findings)" ]
+	only ""
 	[ "$(jq -r 'select(.type == "short") | "\(.op) \(.ends) \(.short)"' "$FOUND")" = "append 20 0" ]
 	"$FUSEIOMAP" short -q -- "$LOAD" "$MNT" write 20 4096 >"$BATS_TEST_TMPDIR/text" 2>/dev/null
 	grep -q '^all writes: 0 short of 20 ends; 0 findings$' "$BATS_TEST_TMPDIR/text"
@@ -210,4 +216,23 @@ dm_table()
 	"$FUSEIOMAP" short -j -q -i "$BATS_TEST_TMPDIR/short.fiomap" --type mapped \
 		-o "$BATS_TEST_TMPDIR/mapped"
 	[ "$(jq -r 'select(.type == "finding").op' "$BATS_TEST_TMPDIR/mapped")" = "" ]
+}
+
+# Without the status of the iteration, which only BPF can read.
+@test "other sources of events: the same findings, named by exclusion, and labelled" {
+	fs_start
+	for OPTIONS in --backend=ftrace --no-done "--backend=ftrace --no-done"; do
+		read -ra OPTIONS <<<"$OPTIONS"
+		inspect "$LOAD" "$MNT" short
+		echo "${OPTIONS[@]}"
+		diff <(findings | sed 's/ EFAULT / - /') <(echo "fault - append 12288/16384 ends=1
+fault - append 3996/8192 ends=1
+fault - append 0/8192 ends=1
+fault - append-direct 12288/16384 ends=2")
+		[ "$(jq -r 'select(.type == "finding") | .sure' "$FOUND" | xargs)" = \
+			"false false false true" ]
+		[ "$(finding explanation)" = "probably fault while copying" ]
+	done
+	"$FUSEIOMAP" short -q -i "$BATS_TEST_TMPDIR/short.fiomap" >"$BATS_TEST_TMPDIR/text"
+	grep -q '^this kernel shows only ENDs that are sent' "$BATS_TEST_TMPDIR/text"
 }

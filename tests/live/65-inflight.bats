@@ -100,9 +100,17 @@ how_many() { jq -s 'map(select(.type == "waiting")) | length' "$LOOK"; }
 	release
 }
 
+all_stopped()
+{
+	local states
+	states=$(cat "/proc/$(pgrep -x iomapfs)"/task/*/stat | sed 's/.*) //' | cut -c1 | sort -u)
+	[ "$states" = T ]
+}
+
 @test "a stopped server: queued, and it says that the server is stopped" {
 	fs_start
 	pkill -STOP -x iomapfs
+	wait_until all_stopped
 	dd if=/dev/zero of="$MNT/f" bs=4k count=1 oflag=direct status=none 3>&- &
 	writer=$!
 	wait_until grep -q request_wait_answer "/proc/$writer/stack"
@@ -175,22 +183,20 @@ how_many() { jq -s 'map(select(.type == "waiting")) | length' "$LOOK"; }
 	wait $writer
 }
 
-@test "writeback of a file that nobody has open any more" {
-	fs_start
+@test "a fault in a mapping: its file is found without an open descriptor" {
+	fs_start --hang-begin=1
 	mkdir "$MNT/dir"
-	dd if=/dev/zero of="$MNT/dir/f" bs=4k count=1 status=none
-	pkill -STOP -x iomapfs
-	sync 3>&- &
+	"$LOAD" "$MNT/dir" mmap 1 >/dev/null 3>&- &
 	writer=$!
-	waits_for_writeback() { look; [ "$(how_many)" = 1 ]; }
-	wait_until waits_for_writeback
+	wait_until hangs
+	run ls -l "/proc/$writer/fd"
+	[[ $output != *"$MNT"* ]]
+	look
 	cat "$LOOK"
-	[ "$(waits '"\(.kind) \(.op) \(.waits) \(.pos) \(.count)"')" = "begin writeback queued 0 4096" ]
-	[[ $(waits .comm) == kworker* ]]
-	[ "$(waits .file)" = "$MNT/dir/f" ]
-	[ "$(waits .forced)" = true ]
-	pkill -CONT -x iomapfs
-	wait $writer
+	[ "$(waits '"\(.kind) \(.waits) \(.comm) \(.tid)"')" = "begin server iomapload $writer" ]
+	[ "$(waits .file)" = "$MNT/dir/load" ]
+	waits '.stack[]' | grep -q '^asm_exc_page_fault+'
+	release
 }
 
 @test "--older-than: status 6 when something is, 0 when not" {
@@ -230,9 +236,11 @@ how_many() { jq -s 'map(select(.type == "waiting")) | length' "$LOOK"; }
 
 @test "filters" {
 	hang
-	ino=$(waits .ino; look; waits .ino)
+	look
+	ino=$(waits .ino)
+	connection=$(waits .connection)
 	for f in "-m $MNT" "-p $writer" "-t $writer" "-n dd" "--op append-direct,read" \
-		"--kind begin" "--inode $ino" "-C $(waits .connection)" "--min-latency 1ms"; do
+		"--kind begin" "--inode $ino" "-C $connection" "--min-latency 1ms"; do
 		look $f
 		[ "$(how_many)" = 1 ] || { echo "not found with $f"; return 1; }
 	done
@@ -270,18 +278,18 @@ how_many() { jq -s 'map(select(.type == "waiting")) | length' "$LOOK"; }
 }
 
 @test "many at once: none is left out" {
-	fs_start --delay-begin=6s --threads=4
-	for ((i = 0; i < 40; i++)); do : >"$MNT/f$i"; done
+	local readers=()
+	hang --threads=1
 	for ((i = 0; i < 40; i++)); do
-		dd if=/dev/zero of="$MNT/f$i" bs=4k count=1 oflag=direct conv=notrunc status=none 3>&- &
+		dd if="$MNT/dir/f" of=/dev/null bs=4k count=1 iflag=direct status=none 3>&- &
+		readers+=($!)
 	done
-	sleep 3
-	look
-	[ "$(how_many)" = 40 ]
-	[ "$(waits .file | sort -u | wc -l)" = 40 ]
-	[ "$(waits 'select(.waits == "server") | .tid' | wc -l)" = 4 ]
-	[ "$(waits 'select(.waits == "queued") | .tid' | wc -l)" = 36 ]
+	all_wait() { look --all; [ "$(how_many)" = 41 ]; }
+	wait_until all_wait
+	[ "$(waits .tid | sort -u | wc -l)" = 41 ]
+	[ "$(waits 'select(.waits == "server") | .tid')" = "$writer" ]
+	[ "$(waits 'select(.waits == "queued") | .tid' | wc -l)" = 40 ]
 	complete "$LOOK"
-	pkill -x dd || true
-	wait
+	pkill -USR1 -x iomapfs
+	wait "$writer" "${readers[@]}"
 }

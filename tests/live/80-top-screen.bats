@@ -9,12 +9,13 @@ load lib
 
 setup()
 {
+	SOCKET=fi
 	fs_start
 }
 
 teardown()
 {
-	tmux -L fi kill-server 2>/dev/null || true
+	tmux -L "$SOCKET" kill-server 2>/dev/null || true
 	[[ -z ${WRITER:-} ]] || { kill "$WRITER"; wait "$WRITER" || true; }
 	fs_stop
 }
@@ -29,18 +30,21 @@ writer_start()
 # screen_start ARG…: fuseiomap-top in a terminal
 screen_start()
 {
-	TERM=xterm-256color tmux -L fi -f /dev/null new-session -d -x 150 -y 40 \
+	tmux -L "$SOCKET" kill-server 2>/dev/null || true
+	# One that is ending is in the way of one that begins.
+	SOCKET+=x
+	TERM=xterm-256color tmux -L "$SOCKET" -f /dev/null new-session -d -x 150 -y 40 \
 		"build/fuseiomap-top $*; echo ended with \$?; sleep 100" 3>&-
 }
 
-keys() { tmux -L fi send-keys "$@"; }
+keys() { tmux -L "$SOCKET" send-keys "$@"; }
 
 # shows TEXT…: the screen has each of these within 20 s; it is in $SCREEN
 shows()
 {
 	local i text ok
 	for ((i = 0; i < 40; i++)); do
-		SCREEN=$(tmux -L fi capture-pane -p)
+		SCREEN=$(tmux -L "$SOCKET" capture-pane -p)
 		ok=1
 		for text in "$@"; do
 			[[ $SCREEN == *"$text"* ]] || ok=0
@@ -85,14 +89,14 @@ shows()
 	sleep 1
 	shows "$MNT" "BEGIN/s"
 	[[ $SCREEN != *PAUSED* ]]
-	tmux -L fi resize-window -x 70 -y 12
+	tmux -L "$SOCKET" resize-window -x 70 -y 12
 	sleep 2
 	shows fuseiomap-top "$MNT"
 	(($(wc -l <<<"$SCREEN") <= 12))
 	(($(wc -L <<<"$SCREEN") <= 70))
-	tmux -L fi resize-window -x 20 -y 4
+	tmux -L "$SOCKET" resize-window -x 20 -y 4
 	sleep 2
-	tmux -L fi resize-window -x 150 -y 40
+	tmux -L "$SOCKET" resize-window -x 150 -y 40
 	shows "$MNT" iomapfs
 	keys q
 	shows "ended with 0"
@@ -103,7 +107,6 @@ shows()
 	shows "fuseiomap-top"
 	keys C-c
 	shows "ended with 0"
-	tmux -L fi kill-server
 	screen_start 1
 	shows "fuseiomap-top"
 	pkill -TERM -x fuseiomap-top
@@ -159,4 +162,29 @@ sum()
 		$LOAD --direct --file=other $MNT write 5 4096" 2>/dev/null
 	[ "$(sum "$out" file ends)" -eq 5 ]
 	[ "$(sum "$out" file ends "$MNT/wanted")" -eq 5 ]
+}
+
+@test "more files than the table holds: the sums stay whole" {
+	local out=$BATS_TEST_TMPDIR/top.json
+	"$FUSEIOMAP" top -j --view files --cells 20 -o "$out" 0.5 -- bash -c "
+		for i in {1..40}; do $LOAD --direct --file=many-\$i $MNT write 2 4096; done" 2>/dev/null
+	[ "$(sum "$out" file ends)" -eq 80 ]
+	[ "$(sum "$out" file ends "$MNT/(other files)")" -gt 0 ]
+	[ "$(jq 'select(.type == "end").other' "$out")" -gt 0 ]
+}
+
+@test "ftrace and upstream's events alone show the same load" {
+	local out=$BATS_TEST_TMPDIR/top.json
+	"$FUSEIOMAP" top -j --backend ftrace --view files -o "$out" 0.5 -- \
+		"$LOAD" --direct --file=ft "$MNT" write 30 4096 2>/dev/null
+	# Its events know the number of the inode, not its name.
+	[ "$(sum "$out" file ends)" -eq 30 ]
+	"$FUSEIOMAP" top -j --no-done --view files -o "$out" 0.5 -- \
+		"$LOAD" --direct --file=up "$MNT" write 30 4096 2>/dev/null
+	[ "$(sum "$out" file begins "$MNT/up")" -eq 30 ]
+	[ "$(jq 'select(.type == "end").upcalls_only' "$out")" = true ]
+	screen_start --no-done 1
+	shows "a sample: "
+	keys q
+	shows "ended with 0"
 }

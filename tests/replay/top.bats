@@ -29,6 +29,21 @@ sum() { jq -s --arg t "$1" --arg f "$2" 'map(select(.type == $t) | .[$f]) | add'
 	[ "$begins" -eq "$(jq 'select(.type == "end").ledger.begin | .done + .errors' <<<"$output")" ]
 }
 
+@test "a full table: nothing is left out, and it is said" {
+	run --separate-stderr "$TOP" top -j -i "$FILE"
+	local begins view
+	begins=$(sum mount begins)
+	for view in files:file processes:process operations:operation; do
+		run --separate-stderr "$TOP" top -j --cells 6 --view "${view%:*}" -i "$FILE"
+		[ "$status" -eq 0 ]
+		[ "$(sum "${view#*:}" begins)" -eq "$begins" ]
+		[ "$(jq 'select(.type == "end").other' <<<"$output")" -gt 0 ]
+	done
+	run --separate-stderr "$TOP" top -b --cells 6 --view files -i "$FILE"
+	[[ $output == *"/tmp/mnt/(other files)"* ]]
+	[[ $stderr == *other* ]]
+}
+
 @test "batch: text, CSV, columns, sort and filter" {
 	run --separate-stderr "$TOP" top -b --view files --columns=-mapd,+mean,+ino --sort mean -i "$FILE"
 	[ "$status" -eq 0 ]

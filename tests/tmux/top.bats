@@ -25,6 +25,9 @@ screen_start()
 {
 	local size=(-x "$1" -y "$2")
 	shift 2
+	tmux -L "$SOCKET" kill-server 2>/dev/null || true
+	# One that is ending is in the way of one that begins.
+	SOCKET+=x
 	TERM=xterm-256color tmux -L "$SOCKET" -f /dev/null new-session -d "${size[@]}" \
 		"$TOP top -i $FILE $*; echo ended with \$?; sleep 100" 3>&-
 }
@@ -257,13 +260,11 @@ row() { grep -nF -- "$1" <<<"$SCREEN" | head -n 1 | cut -d: -f1; }
 	shows /tmp/mnt
 	capture -e
 	grep -qE $'\e\\[[0-9;]*(3[0-7]|38;5;[0-9]+)m' <<<"$SCREEN"
-	tmux -L "$SOCKET" kill-server
 	screen_start 150 40 --color=never
 	shows /tmp/mnt
 	capture -e
 	run grep -qE $'\e\\[[0-9;]*(3[0-7]|38;5;[0-9]+)m' <<<"$SCREEN"
 	[ "$status" -eq 1 ]
-	tmux -L "$SOCKET" kill-server
 	TOP="env NO_COLOR=1 build/fuseiomap" screen_start 150 40
 	shows /tmp/mnt
 	capture -e

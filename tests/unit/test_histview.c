@@ -314,6 +314,24 @@ static void largest_are_drawn(void **state)
 	assert_has(text.s, "\nbegin  /srv                 #4 ");
 }
 
+static void summary_fits_the_terminal(void **state)
+{
+	static const int widths[] = { 100, 80, 60 };
+
+	put(&now, FI_BEGIN, FI_READ, 1, 100);
+	prepare();
+	for (size_t i = 0; i < sizeof(widths) / sizeof(widths[0]); i++) {
+		view.width = widths[i];
+		text_clear(&text);
+		histview_text(&text, &view, &window);
+		assert_in_range(strcspn(text.s, "\n"), 50, widths[i] < 70 ? 70 : widths[i]);
+		/* These are never left out. */
+		assert_has(text.s, "EVENT  OP                COUNT");
+		assert_has(text.s, "    P50     P90     P99   P99.9     MAX\n");
+		assert_null(strstr(text.s, "MISSING"));
+	}
+}
+
 static void sample_is_labelled(void **state)
 {
 	char *out;
@@ -321,7 +339,7 @@ static void sample_is_labelled(void **state)
 	put(&now, FI_END, FI_WRITE, 1, 100);
 	assert_null(strstr(as_text(), "only those that were sent"));
 	now.upstream = true;
-	assert_has(as_text(), "end and ioend: only those that were sent");
+	assert_has(as_text(), "end: only those that were sent");
 	out = as_json();
 	assert_has(out, "\"upcalls_only\":true}");
 	free(out);
@@ -457,6 +475,7 @@ int main(void)
 		TEST(percentiles_of_choice),
 		TEST(fixed_unit_and_colours),
 		TEST(largest_are_drawn),
+		TEST(summary_fits_the_terminal),
 		TEST(sample_is_labelled),
 		TEST(json_has_everything),
 		TEST(csv_is_one_table),

@@ -348,6 +348,17 @@ static void refused_reply_names_its_operation(void **state)
 	assert_int_equal(run->got[0].line, 42);
 	assert_string_equal(run->got[0].rule, "map->length == 0");
 	assert_int_equal(ledger(run)->bad_data, 1);
+	/* On its own, although its BEGIN is filtered out. */
+	run->config.settings.kinds = 1U << FI_REFUSED;
+	PUT(run, RAW_BEGIN, .pos = 7, .count = 1, .opflags = FUSE_IOMAP_OP_ZERO);
+	put(run, e);
+	assert_int_equal(run->n, 3);
+	assert_int_equal(run->got[2].kind, FI_REFUSED);
+	assert_int_equal(run->got[2].pos, 7);
+	run->config.settings.ino = OTHER;
+	put(run, e);
+	assert_int_equal(run->n, 3);
+	assert_int_equal(ledger(run)->bad_data, 2);
 	stop(run);
 }
 

@@ -418,7 +418,7 @@ static void drilling_down_and_up(void **state)
 	press("\n");
 	show(120, 40);
 	assert_int_equal(top_level(&st)->view, VIEW_TYPES);
-	assert_true(has(chosen(), "hole") && find("thread fio-w › operation write") > 0);
+	assert_true(has(chosen(), "hole") && find("thread fio-w 101 › operation write") > 0);
 	press("\n");
 	show(120, 40);
 	assert_true(find("nothing is below") > 0);
@@ -438,7 +438,7 @@ static void typing_ahead(void **state)
 {
 	press("\n\n\nj\n");
 	show(120, 40);
-	assert_true(find("mount /srv/data › file /srv/data/dir/big › process fio › thread fio-w") > 0);
+	assert_true(find("mount /srv/data › file /srv/data/dir/big › process fio 100 › thread fio-w 101") > 0);
 	assert_int_equal(top_level(&st)->view, VIEW_OPS);
 }
 
