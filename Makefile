@@ -171,7 +171,7 @@ $(B)/man/.made: $(B)/fuseiomap
 		name=fuseiomap$${c:+-$$c}; $< --man $${c:-fuseiomap} >$(@D)/$$name.1 || exit 1; \
 	done; touch $@
 
-$(B)/completion/%: completion/%.in $(B)/fuseiomap
+$(B)/completion/%: tools/completion/%.in $(B)/fuseiomap
 	@mkdir -p $(@D)
 	$(call say,COMP,$@)$(B)/fuseiomap --completion $* >$@.tables && \
 	sed -e '/^@TABLES@$$/{r $@.tables' -e 'd}' $< >$@ && rm $@.tables

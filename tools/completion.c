@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The tables of the completion scripts in completion/, each in its shell's language. */
+/* The tables of the completion scripts in tools/completion/, each in its shell's language. */
 #include <string.h>
 
 #include "docs.h"
