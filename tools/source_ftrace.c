@@ -572,9 +572,8 @@ static int open_all(struct ftrace *f)
 	const struct source_config *config = &f->source.config;
 	int err;
 
-	if (!config->stacks_optional &&
-	    (config->settings.kernel_stacks || config->settings.user_stacks))
-		return complain(FI_USAGE, "the ftrace backend has no stacks: use --backend bpf");
+	if (config->settings.user_stacks)
+		return complain(FI_USAGE, "the ftrace backend has no stacks of programs: use --backend bpf");
 	err = cgroup_open(f);
 	if (!err)
 		err = instance_open(f);

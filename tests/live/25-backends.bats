@@ -56,13 +56,17 @@ STRIP='def strip: with_entries(select(.key | test("_ns$|^(time|backend|phase_ns|
 	repaired|from_ns|to_ns|sum|min|max|mean|p[0-9.]+|buckets|window|interval|
 	duration_ns|lost|signal|kernel_stack|user_stack|first|last|isize|nodeid|path|file)$"; "x") | not));'
 
-# table FILE: the numbers of hist, or the lines of trace, in a fixed order
+# table FILE: the numbers of hist, or the lines of trace, in a fixed order. Only BPF
+# sees the status that an iteration ends with, so only it is sure of some causes.
 table()
 {
 	jq -cS "$STRIP"' select(.type | IN("counts", "shares", "op", "short", "finding",
 		"signature", "end")) |
 		(if .type == "shares" then .shares = .buckets else . end) |
-		(if .kind == "end" then del(.read_dev) else . end) | strip' "$1" | sort
+		(if .kind == "end" then del(.read_dev) else . end) |
+		(if .type | IN("finding", "signature") then
+			del(.end_status, .errname, .explanation, .sure) else . end) |
+		strip' "$1" | sort
 	jq -cS 'select(.type == "hist" and (.what | IN("latency", "phase") | not)) |
 		del(.window)' "$1" | sort
 }
