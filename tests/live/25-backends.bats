@@ -153,6 +153,7 @@ busy_mix()
 
 @test "record, and what its replay gives" {
 	PIDS=()
+	BPF=$BATS_TEST_TMPDIR/bpf.out FTRACE=$BATS_TEST_TMPDIR/ftrace.out
 	for b in bpf ftrace; do
 		"$FUSEIOMAP" record --backend $b -o "$BATS_TEST_TMPDIR/$b.rec" \
 			2>"$BATS_TEST_TMPDIR/$b.err" >"$BATS_TEST_TMPDIR/$b.out" 3>&- &
