@@ -247,7 +247,6 @@ static int inspect(struct inspector *in, const struct opts *o)
 			.kernel_stacks = 1,
 			.user_stacks = o->user_stacks,
 		},
-		.stacks_optional = !o->stacks && !o->user_stacks,
 		.sink = on_record,
 		.ctx = in,
 	};

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "openfiles.h"
+#include "tasks.h"
 #include "text.h"
 
 /* Searches per second. */
@@ -33,20 +34,6 @@ struct openfiles *openfiles_new(struct catalog *catalog)
 void openfiles_free(struct openfiles *o)
 {
 	free(o);
-}
-
-static ssize_t read_at(int dir, const char *name, char *buf, size_t size)
-{
-	int fd = openat(dir, name, O_RDONLY | O_CLOEXEC);
-	ssize_t n;
-
-	if (fd < 0)
-		return -1;
-	n = read(fd, buf, size - 1);
-	close(fd);
-	if (n >= 0)
-		buf[n] = '\0';
-	return n;
 }
 
 static bool find_number(const char *text, const char *name, __u64 *v)
@@ -129,7 +116,7 @@ static bool search(struct openfiles *o, __u32 tid, const struct file *file)
 	dir = opendir(path);
 	while (dir && !found && (e = readdir(dir)))
 		found = isdigit((unsigned char)e->d_name[0]) &&
-			read_at(dirfd(dir), e->d_name, info, sizeof(info)) > 0 &&
+			proc_read(dirfd(dir), e->d_name, info, sizeof(info)) > 0 &&
 			find_number(info, "\nino:", &ino) && ino == file->ino &&
 			find_number(info, "\nmnt_id:", &mnt_id) &&
 			mount_is(tid, mnt_id, file->dev) &&

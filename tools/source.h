@@ -26,7 +26,6 @@ struct source_config {
 	const struct source_ops *live;	/* instead of what `backend` says, or NULL */
 	const char *input;	/* file to replay, or NULL */
 	const char *cgroup;	/* path for settings.cgroup, or NULL */
-	bool stacks_optional;	/* go on without if the source has none */
 	bool no_done;		/* as if the kernel had upstream's events only */
 	bool find_mounts;	/* have all mounts in the catalog once it is open */
 	bool verbose;		/* let libbpf and others talk */

@@ -396,7 +396,7 @@ static int stacks_open(struct ftrace *f)
 		if (tracefs_event_file_append(f->instance, raw_names[starts[i]].system,
 					      raw_names[starts[i]].event, "trigger",
 					      "stacktrace") < 0)
-			return f->source.config.stacks_optional ? 0 : complain(FI_FAILED, "this kernel's ftrace takes no stacks: %s",
+			return complain(FI_FAILED, "this kernel's ftrace takes no stacks: %s",
 					strerror(errno));
 	return 0;
 }
@@ -572,7 +572,7 @@ static int open_all(struct ftrace *f)
 	const struct source_config *config = &f->source.config;
 	int err;
 
-	if (config->settings.user_stacks && !config->stacks_optional)
+	if (config->settings.user_stacks)
 		return complain(FI_USAGE, "the ftrace backend has no stacks of programs: use --backend bpf");
 	err = cgroup_open(f);
 	if (!err)

@@ -171,9 +171,9 @@ void tasks_event(struct tasks *t, const struct raw_event *e)
 
 /* ---- /proc ---------------------------------------------------------------- */
 
-static ssize_t read_file(const char *path, char *buf, size_t size)
+ssize_t proc_read(int dir, const char *path, char *buf, size_t size)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int fd = openat(dir, path, O_RDONLY | O_CLOEXEC);
 	ssize_t n;
 
 	if (fd < 0)
@@ -205,7 +205,7 @@ static void read_comm(__u32 tid, char *comm)
 	char path[64], buf[128];
 
 	snprintf(path, sizeof(path), "/proc/%u/comm", tid);
-	if (read_file(path, buf, sizeof(buf)) <= 0)
+	if (proc_read(AT_FDCWD, path, buf, sizeof(buf)) <= 0)
 		return;
 	buf[strcspn(buf, "\n")] = '\0';
 	trim_kworker(buf);
@@ -218,7 +218,7 @@ void tasks_lookup_proc(void *ctx, __u32 tid, struct task *t)
 
 	read_comm(tid, t->comm);
 	snprintf(path, sizeof(path), "/proc/%u/status", tid);
-	if (read_file(path, buf, sizeof(buf)) <= 0)
+	if (proc_read(AT_FDCWD, path, buf, sizeof(buf)) <= 0)
 		return;
 	p = strstr(buf, "\nTgid:");
 	if (p)
@@ -266,7 +266,7 @@ static enum in_cgroup read_cgroup(const struct tasks *t, __u32 tid)
 	char path[64], buf[PATH_MAX], *p;
 
 	snprintf(path, sizeof(path), "/proc/%u/cgroup", tid);
-	if (read_file(path, buf, sizeof(buf)) <= 0)
+	if (proc_read(AT_FDCWD, path, buf, sizeof(buf)) <= 0)
 		return CGROUP_UNKNOWN;
 	p = strstr(buf, "0::");
 	if (!p || (p > buf && p[-1] != '\n'))

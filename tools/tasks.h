@@ -7,6 +7,8 @@
 #ifndef TASKS_H
 #define TASKS_H
 
+#include <sys/types.h>
+
 #include "catalog.h"
 #include "raw.h"
 
@@ -41,5 +43,11 @@ void tasks_lookup_proc(void *ctx, __u32 tid, struct task *t);
 
 /* Learns all that run now, before they can end unseen. */
 void tasks_scan_proc(struct tasks *t);
+
+/*
+ * Reads a small file of /proc, terminated; `dir` as in openat(2). Returns its
+ * length or -1; what does not fit is left out.
+ */
+ssize_t proc_read(int dir, const char *path, char *buf, size_t size);
 
 #endif

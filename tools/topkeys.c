@@ -264,12 +264,9 @@ static void choose_column(struct top_state *st)
 		*c = next[*c];
 }
 
-static void menu_key(struct top_state *st, int key)
+/* Moves in a list whose last line is `end`. False if the key does not move. */
+static bool menu_move(struct top_state *st, int key, int end)
 {
-	bool enter = key == '\n' || key == '\r' || key == KEY_ENTER;
-	size_t n;
-
-	view_columns(top_level(st)->view, &n);
 	if (key == KEY_UP || key == 'k')
 		st->menu--;
 	else if (key == KEY_DOWN || key == 'j')
@@ -281,7 +278,20 @@ static void menu_key(struct top_state *st, int key)
 	else if (key == KEY_HOME)
 		st->menu = 0;
 	else if (key == KEY_END)
-		st->menu = n;
+		st->menu = end;
+	else
+		return false;
+	return true;
+}
+
+static void menu_key(struct top_state *st, int key)
+{
+	bool enter = key == '\n' || key == '\r' || key == KEY_ENTER;
+	size_t n;
+
+	view_columns(top_level(st)->view, &n);
+	if (menu_move(st, key, n))
+		;
 	else if (st->mode == MODE_SORT && (enter || key == ' '))
 		choose_sort(st);
 	else if (st->mode == MODE_COLUMNS && key == ' ')
@@ -297,19 +307,7 @@ static void menu_key(struct top_state *st, int key)
 /* frame_make() keeps the help from going beyond its end. */
 static void help_key(struct top_state *st, int key)
 {
-	if (key == KEY_UP || key == 'k')
-		st->menu--;
-	else if (key == KEY_DOWN || key == 'j')
-		st->menu++;
-	else if (key == KEY_PPAGE)
-		st->menu -= 10;
-	else if (key == KEY_NPAGE || key == ' ')
-		st->menu += 10;
-	else if (key == KEY_HOME)
-		st->menu = 0;
-	else if (key == KEY_END)
-		st->menu = ALL;
-	else if (key != KEY_RESIZE)
+	if (!menu_move(st, key == ' ' ? KEY_NPAGE : key, ALL) && key != KEY_RESIZE)
 		st->mode = MODE_TABLE;
 	if (st->menu < 0)
 		st->menu = 0;
