@@ -1,15 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# make            build/fuseiomap, build/fuseiomap-top, build/iomapfs
-# make tour       fuseiomap top on a recording; needs no root and no such kernel
-# make demo       fuseiomap-top over a real load on a patched kernel in a VM
-# make check      all tests
-# make kernel     only the patched kernel (kept in a cache outside the tree)
-# make vm         an interactive shell in that kernel
-# make install    programs, man pages and completion to DESTDIR and PREFIX (/usr/local)
-# make uninstall  and away again
-# make deps       install the Debian packages that all of this needs
-# make clean      remove build/; the cache stays (see kernel/build --help)
+# make              build/fuseiomap, build/fuseiomap-top, build/iomapfs
+# make tour         fuseiomap top on a recording; needs no root and no such kernel
+# make demo         fuseiomap-top over a real load on a patched kernel in a VM
+# make check        all tests; in the debug kernel, those that find most, till CHECK_MINUTES=60
+# make check-debug  only those in the debug kernel, which looks for bugs; all of them
+# make bench        what watching costs, beside the alternatives, as a table
+# make soak         load for half an hour: memory stays flat, nothing is lost
+# make kernel       only the patched kernel (kept in a cache outside the tree)
+# make kernel BASE=7.4   which patches need work on another Linux
+# make vm           an interactive shell in that kernel
+# make install      programs, man pages and completion to DESTDIR and PREFIX (/usr/local)
+# make uninstall    and away again
+# make deps         install the Debian packages that all of this needs
+# make clean        remove build/; the cache stays (see kernel/build --help)
 #
 # Nothing but make itself is assumed: demo and check install what is missing
 # when run as root, and name the one command to run otherwise.
@@ -22,10 +26,11 @@ PKG_build := gcc libc6-dev pkg-config clang bpftool libbpf-dev libelf-dev \
 	zlib1g-dev libncurses-dev libmount-dev libcap-dev libfuse3-dev \
 	libtracecmd-dev libtracefs-dev libtraceevent-dev libdw-dev \
 	libjansson-dev libzstd-dev
-PKG_kernel := flex bison bc libssl-dev dwarves ccache xz-utils patch perl git \
+PKG_kernel := flex bison bc libssl-dev dwarves ccache xz-utils patch perl git sparse \
 	kmod rsync cpio python3-minimal qemu-system-x86
-PKG_test := procps libcmocka-dev bats fio fuse3 jq tmux trace-cmd python3-jsonschema \
-	bash-completion zsh fish mandoc
+PKG_test := procps e2fsprogs libcmocka-dev bats fio fuse3 dmsetup jq tmux trace-cmd \
+	python3-jsonschema bash-completion zsh fish mandoc stress-ng liburing-dev libcap2-bin
+PKG_bench := bpftrace linux-perf python3-minimal
 
 CC := gcc
 CLANG := clang
@@ -37,7 +42,7 @@ CFLAGS += -std=gnu11 -Wall -Wextra -Wno-unused-parameter \
 TOOL_LIBS := -lbpf -ltracecmd -ltracefs -ltraceevent -ldw -lelf -ljansson -lzstd -lz \
 	-lncursesw -ltinfo -lmount -lcap -lm
 FUSE_CFLAGS = $(shell pkg-config --cflags fuse3)
-FUSE_LIBS = $(shell pkg-config --libs fuse3)
+FUSE_LIBS = $(shell pkg-config --libs fuse3) -lz
 
 SKELETONS := $(patsubst bpf/%.bpf.c,$(B)/%.skel.h,$(wildcard bpf/*.bpf.c))
 TOOL_SRC := $(wildcard tools/*.c tools/*/*.c)
@@ -45,6 +50,8 @@ TOOL_OBJ := $(TOOL_SRC:%.c=$(B)/obj/%.o)
 DEMO_SRC := $(filter-out demo/load.c,$(wildcard demo/*.c))
 DEMO_OBJ := $(DEMO_SRC:%.c=$(B)/obj/%.o)
 UNIT := $(patsubst tests/unit/%.c,$(B)/tests/%,$(wildcard tests/unit/test_*.c))
+# Programs of tests/kernel
+KERNEL_TESTS := $(patsubst tests/kernel/%.c,$(B)/tests/kernel/%,$(wildcard tests/kernel/*.c))
 # What unit tests link with: everything but the two main()s.
 UNIT_OBJ := $(filter-out %/main.o %/iomapfs.o,$(TOOL_OBJ) $(DEMO_OBJ))
 
@@ -53,6 +60,8 @@ LINKS := $(addprefix fuseiomap-,top hist trace short inflight record diff)
 # What reads files that others made is tested with sanitizers, test by test.
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined
 SAN_test_recording := recording recfile flight recorder source_recording catalog model text
+SAN_test_mutations := $(SAN_test_recording) source source_dat dat_reader raw pairing tasks \
+	tally hist trace column json names
 
 PROGRAMS := $(addprefix $(B)/,fuseiomap $(LINKS) iomapfs iomapload)
 
@@ -60,7 +69,7 @@ PROGRAMS := $(addprefix $(B)/,fuseiomap $(LINKS) iomapfs iomapload)
 Q := $(if $(V),,@)
 say = $(if $(V),,@echo "  $(1) $(2)";)
 
-.PHONY: all tour demo check kernel vm deps clean tools-needed unit docs install uninstall
+.PHONY: all tour demo check check-debug bench soak kernel vm deps clean tools-needed unit docs install uninstall
 all: tools-needed
 	@$(MAKE) -s --no-print-directory -j$$(nproc) $(PROGRAMS) docs
 
@@ -80,9 +89,22 @@ tour: all
 check: deps
 	@tests/run
 
+check-debug: deps
+	@tests/run debug
+
+bench:
+	$(call install-packages,$(PKG_build) $(PKG_kernel) $(PKG_test) $(PKG_bench))
+	@$(MAKE) -s --no-print-directory $(B)/bench/pair $(B)/bench/makerec $(PROGRAMS) kernel
+	@tests/bench/run
+
+# SOAK_MINUTES=N, 30 if not given
+soak: all kernel
+	@mkdir -p $(B)/soak; rm -f $(B)/soak/*.samples; OUT=$(B)/soak kernel/run -m 2048 -d 2G -t 0 \
+		-e SOAK_MINUTES -- tests/soak
+
 # ---- the kernel
 kernel:
-	@kernel/build
+	@$(if $(BASE),kernel/try-base $(BASE),kernel/build)
 
 vm: kernel
 	@kernel/run
@@ -93,8 +115,8 @@ missing-of = for p in $(1); do \
 	[ "$$(dpkg-query -W -f '$${db:Status-Status}' $$p 2>/dev/null)" = installed ] || \
 	echo $$p; done | tr '\n' ' '
 
-deps:
-	@missing=$$($(call missing-of,$(PKG_build) $(PKG_kernel) $(PKG_test))); \
+# install-packages LIST: those that are missing
+install-packages = @missing=$$($(call missing-of,$(1))); \
 	[ -z "$$missing" ] && exit 0; \
 	if [ "$$(id -u)" != 0 ]; then \
 		echo "packages are missing; run as root: apt-get install $$missing" >&2; exit 1; \
@@ -106,22 +128,33 @@ deps:
 		{ tail -n 20 $$log >&2; rm -f $$log; exit 1; }; \
 	rm -f $$log; echo "== packages installed in $$((SECONDS - start)) s"
 
+deps:
+	$(call install-packages,$(PKG_build) $(PKG_kernel) $(PKG_test))
+
 tools-needed:
 	@missing=$$($(call missing-of,$(PKG_build))); \
 	[ -z "$$missing" ] || { \
 		echo "to build, run as root: apt-get install $$missing" >&2; exit 1; }
 
 # ---- BPF: object, skeleton
-$(B)/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.h include/*.h)
+define bpf-object
 	@mkdir -p $(@D)
 	$(call say,BPF ,$@)$(CLANG) -target bpf -mcpu=v3 -O2 -g -Wall -Werror -D__TARGET_ARCH_x86 \
 		-Iinclude -Ibpf -I/usr/include/$(shell $(CC) -print-multiarch) -c $< -o $@.tmp
-	$(Q)$(BPFTOOL) gen object $@ $@.tmp
-	@rm -f $@.tmp
+	$(Q)$(BPFTOOL) gen object $@.linked $@.tmp
+	@mv $@.linked $@; rm -f $@.tmp
+endef
 
-.SECONDARY: $(SKELETONS:.skel.h=.bpf.o) $(SAN_test_recording:%=$(B)/san/tools/%.o)
+$(B)/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.h include/*.h)
+	$(bpf-object)
+
+# The same programs on other events
+$(B)/bench/%.bpf.o: tests/bench/%.bpf.c $(wildcard bpf/*.h bpf/*.bpf.c include/*.h)
+	$(bpf-object)
+
+.SECONDARY: $(SKELETONS) $(SKELETONS:.skel.h=.bpf.o) $(SAN_test_mutations:%=$(B)/san/tools/%.o)
 $(B)/%.skel.h: $(B)/%.bpf.o
-	$(call say,SKEL,$@)$(BPFTOOL) gen skeleton $< name $* > $@.tmp
+	$(call say,SKEL,$@)$(BPFTOOL) gen skeleton $< name $(*F) > $@.tmp
 	@mv $@.tmp $@
 
 # ---- C
@@ -158,9 +191,21 @@ $(B)/tests/%: tests/unit/%.c $(UNIT_OBJ) $$(addprefix $(B)/san/tools/,$$(addsuff
 		$(filter-out $(SAN_$*:%=$(B)/obj/tools/%.o),$(UNIT_OBJ)) \
 		-o $@ -lcmocka $(TOOL_LIBS) $(FUSE_LIBS)
 
-# The programs and the unit tests, which `tests/run unit` runs
+$(B)/tests/kernel/%: tests/kernel/%.c
+	@mkdir -p $(@D)
+	$(call say,TEST,$@)$(CC) $(CPPFLAGS) $(CFLAGS) -pthread $(LDFLAGS) $< -o $@ -luring
+
+$(B)/bench/makerec: tests/bench/makerec.c $(UNIT_OBJ)
+	@mkdir -p $(@D)
+	$(call say,TEST,$@)$(CC) $(CPPFLAGS) $(FUSE_CFLAGS) $(CFLAGS) -pthread $(LDFLAGS) $^ -o $@ \
+		$(TOOL_LIBS) $(FUSE_LIBS)
+
+$(B)/bench/%: tests/bench/%.c $(B)/bench/%.skel.h
+	$(call say,TEST,$@)$(CC) $(CPPFLAGS) -I$(B)/bench $(CFLAGS) $(LDFLAGS) $< -o $@ -lbpf
+
+# The programs and all that the groups of tests/run run
 unit: tools-needed
-	@$(MAKE) -s --no-print-directory -j$$(nproc) $(PROGRAMS) $(UNIT) docs
+	@$(MAKE) -s --no-print-directory -j$$(nproc) $(PROGRAMS) $(UNIT) $(KERNEL_TESTS) docs
 
 # ---- man pages and completion, from the tables in the program
 docs: $(B)/man/.made $(addprefix $(B)/completion/,bash zsh fish)

@@ -10,10 +10,15 @@
 
 /* The block map */
 
+static size_t map_words(uint64_t nblocks)
+{
+	return (nblocks + WORD_BITS - 1) / WORD_BITS;
+}
+
 int alloc_init(struct alloc *alloc, uint64_t nblocks, uint64_t extent_max)
 {
 	*alloc = (struct alloc) {
-		.map = calloc((nblocks + WORD_BITS - 1) / WORD_BITS, sizeof(uint64_t)),
+		.map = calloc(map_words(nblocks), sizeof(uint64_t)),
 		.nblocks = nblocks,
 		.nfree = nblocks,
 		.extent_max = extent_max,
@@ -22,9 +27,17 @@ int alloc_init(struct alloc *alloc, uint64_t nblocks, uint64_t extent_max)
 	return alloc->map ? 0 : -ENOMEM;
 }
 
+void alloc_split(struct alloc *alloc, uint64_t split)
+{
+	alloc->split = split;
+	alloc->other_cursor = split;
+}
+
 void alloc_destroy(struct alloc *alloc)
 {
 	free(alloc->map);
+	free(alloc->held);
+	free(alloc->leaving);
 	pthread_mutex_destroy(&alloc->lock);
 }
 
@@ -33,7 +46,7 @@ uint64_t alloc_free_blocks(struct alloc *alloc)
 	uint64_t nfree;
 
 	pthread_mutex_lock(&alloc->lock);
-	nfree = alloc->nfree;
+	nfree = alloc->nfree + alloc->nheld;
 	pthread_mutex_unlock(&alloc->lock);
 	return nfree;
 }
@@ -43,10 +56,10 @@ static bool in_use(const struct alloc *alloc, uint64_t block)
 	return alloc->map[block / WORD_BITS] >> (block % WORD_BITS) & 1;
 }
 
-static void flip(struct alloc *alloc, uint64_t block, uint64_t len)
+static void flip(uint64_t *map, uint64_t block, uint64_t len)
 {
 	for (uint64_t b = block; b < block + len; b++)
-		alloc->map[b / WORD_BITS] ^= 1ULL << (b % WORD_BITS);
+		map[b / WORD_BITS] ^= 1ULL << (b % WORD_BITS);
 }
 
 /* The first free block at or after @block; nblocks if there is none. */
@@ -65,11 +78,34 @@ static uint64_t next_free(const struct alloc *alloc, uint64_t block)
 static uint64_t free_run(const struct alloc *alloc, uint64_t block, uint64_t max)
 {
 	uint64_t len = 0;
+	uint64_t end = block < alloc->split ? alloc->split : alloc->nblocks;
 
-	max = min_u64(max, alloc->nblocks - block);
+	max = min_u64(max, end - block);
 	while (len < max && !in_use(alloc, block + len))
 		len++;
 	return len;
+}
+
+/* The next run is to be on the other device. */
+static void take_turns(struct alloc *alloc)
+{
+	uint64_t cursor = alloc->cursor;
+
+	alloc->cursor = alloc->other_cursor;
+	alloc->other_cursor = cursor;
+	alloc->on_second = !alloc->on_second;
+}
+
+/* A free block from the cursor on, else from the start of the device. */
+static uint64_t find_free(const struct alloc *alloc)
+{
+	uint64_t start = alloc->on_second ? alloc->split : 0;
+	uint64_t end = alloc->split && !alloc->on_second ? alloc->split : alloc->nblocks;
+	uint64_t block = next_free(alloc, alloc->cursor);
+
+	if (block >= end)
+		block = next_free(alloc, start);
+	return block < end ? block : alloc->nblocks;
 }
 
 /*
@@ -79,17 +115,23 @@ static uint64_t free_run(const struct alloc *alloc, uint64_t block, uint64_t max
 static uint64_t alloc_take(struct alloc *alloc, uint64_t goal, uint64_t len, uint64_t *block)
 {
 	pthread_mutex_lock(&alloc->lock);
-	if (goal < alloc->nblocks && !in_use(alloc, goal))
+	if (alloc->split)
+		*block = find_free(alloc);
+	else if (goal < alloc->nblocks && !in_use(alloc, goal))
 		*block = goal;
 	else
-		*block = next_free(alloc, alloc->cursor);
-	if (*block == alloc->nblocks)
-		*block = next_free(alloc, 0);
+		*block = find_free(alloc);
+	if (*block == alloc->nblocks && alloc->split) {
+		take_turns(alloc);
+		*block = find_free(alloc);
+	}
 	len = *block < alloc->nblocks ? free_run(alloc, *block, len) : 0;
-	flip(alloc, *block, len);
+	flip(alloc->map, *block, len);
 	alloc->nfree -= len;
 	/* With small extents asked for, leave a gap: no two make one run. */
-	alloc->cursor = *block + len + !!alloc->extent_max;
+	alloc->cursor = *block + len + (alloc->extent_max && !alloc->split);
+	if (alloc->split)
+		take_turns(alloc);
 	pthread_mutex_unlock(&alloc->lock);
 	return len;
 }
@@ -97,8 +139,71 @@ static uint64_t alloc_take(struct alloc *alloc, uint64_t goal, uint64_t len, uin
 static void alloc_give(struct alloc *alloc, uint64_t block, uint64_t len)
 {
 	pthread_mutex_lock(&alloc->lock);
-	flip(alloc, block, len);
-	alloc->nfree += len;
+	flip(alloc->held ?: alloc->map, block, len);
+	*(alloc->held ? &alloc->nheld : &alloc->nfree) += len;
+	pthread_mutex_unlock(&alloc->lock);
+}
+
+int alloc_reserve(struct alloc *alloc, uint64_t block, uint64_t len)
+{
+	bool ok;
+
+	pthread_mutex_lock(&alloc->lock);
+	ok = block <= alloc->nblocks && len <= alloc->nblocks - block &&
+	     free_run(alloc, block, len) == len;
+	if (ok) {
+		flip(alloc->map, block, len);
+		alloc->nfree -= len;
+	}
+	pthread_mutex_unlock(&alloc->lock);
+	return ok ? 0 : -EINVAL;
+}
+
+/* Held blocks */
+
+int alloc_hold(struct alloc *alloc)
+{
+	alloc->held = calloc(map_words(alloc->nblocks), sizeof(uint64_t));
+	alloc->leaving = calloc(map_words(alloc->nblocks), sizeof(uint64_t));
+	return alloc->held && alloc->leaving ? 0 : -ENOMEM;
+}
+
+uint64_t alloc_held_blocks(struct alloc *alloc)
+{
+	uint64_t nheld;
+
+	pthread_mutex_lock(&alloc->lock);
+	nheld = alloc->nheld;
+	pthread_mutex_unlock(&alloc->lock);
+	return nheld;
+}
+
+void alloc_commit_begin(struct alloc *alloc)
+{
+	uint64_t *held;
+
+	pthread_mutex_lock(&alloc->lock);
+	held = alloc->held;
+	alloc->held = alloc->leaving;	/* empty between commits */
+	alloc->leaving = held;
+	pthread_mutex_unlock(&alloc->lock);
+}
+
+void alloc_commit_end(struct alloc *alloc, bool ok)
+{
+	pthread_mutex_lock(&alloc->lock);
+	for (size_t i = 0; i < map_words(alloc->nblocks); i++) {
+		uint64_t word = alloc->leaving[i];
+
+		if (ok) {
+			alloc->map[i] &= ~word;
+			alloc->nfree += __builtin_popcountll(word);
+			alloc->nheld -= __builtin_popcountll(word);
+		} else {
+			alloc->held[i] |= word;
+		}
+		alloc->leaving[i] = 0;
+	}
 	pthread_mutex_unlock(&alloc->lock);
 }
 
@@ -175,7 +280,8 @@ static bool can_merge(const struct alloc *alloc, const struct extent *a, const s
 {
 	return a->off + a->len == b->off && a->block + a->len == b->block &&
 	       a->written == b->written &&
-	       (!alloc->extent_max || a->len + b->len <= alloc->extent_max);
+	       (!alloc->extent_max || a->len + b->len <= alloc->extent_max) &&
+	       (!alloc->split || b->block != alloc->split);
 }
 
 /* Merge what can be merged among the extents from @first - 1 to @last. */
@@ -231,6 +337,15 @@ int extents_fill(struct alloc *alloc, struct extents *extents, uint64_t off, uin
 	insert_at(extents, i, new);
 	extents->blocks += new.len;
 	merge(alloc, extents, i, i + 1);
+	return 0;
+}
+
+int extents_append(struct extents *extents, struct extent extent)
+{
+	if (reserve(extents, 1))
+		return -ENOMEM;
+	insert_at(extents, extents->n, extent);
+	extents->blocks += extent.len;
 	return 0;
 }
 

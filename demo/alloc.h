@@ -4,6 +4,11 @@
  *
  * Everything here counts in file system blocks, never in bytes. The block map
  * has a lock of its own; the extents of a file are guarded by the file's lock.
+ *
+ * Where metadata is kept on the device (persist.c), a block that is given back
+ * must not go to another file yet: after a crash the old metadata would show
+ * that file's data as its own. Such a block is held until metadata that does
+ * not have it any more has been committed.
  */
 #ifndef IOMAPFS_ALLOC_H
 #define IOMAPFS_ALLOC_H
@@ -41,13 +46,39 @@ struct alloc {
 	uint64_t nblocks;
 	uint64_t nfree;
 	uint64_t cursor;	/* where the next search starts */
+	uint64_t *held;		/* given back since the last commit; NULL: held never */
+	uint64_t *leaving;	/* given back before the commit that is under way */
+	uint64_t nheld;		/* blocks in both */
 	uint64_t extent_max;	/* no extent is longer; 0 = no limit */
+	uint64_t split;		/* where a second device begins; 0 = there is none */
+	uint64_t other_cursor;	/* of the device that is not next */
+	bool on_second;		/* the next extent is on the second device */
 };
 
 /** Make @alloc cover @nblocks free blocks. Returns 0 or -ENOMEM. */
 int alloc_init(struct alloc *alloc, uint64_t nblocks, uint64_t extent_max);
+
+/** The blocks from @split on are another device: extents alternate between both. */
+void alloc_split(struct alloc *alloc, uint64_t split);
 void alloc_destroy(struct alloc *alloc);
+
+/** Blocks that are free, or will be with the next commit. */
 uint64_t alloc_free_blocks(struct alloc *alloc);
+
+/** Take [block, block + len), which nobody has. Returns 0, or -EINVAL if not so. */
+int alloc_reserve(struct alloc *alloc, uint64_t block, uint64_t len);
+
+/** From now on hold what is given back until a commit. Returns 0 or -ENOMEM. */
+int alloc_hold(struct alloc *alloc);
+
+/** Blocks that a commit would free. */
+uint64_t alloc_held_blocks(struct alloc *alloc);
+
+/** A commit begins: what is given back from now on waits for the next one. */
+void alloc_commit_begin(struct alloc *alloc);
+
+/** It has ended: if @ok, free what was given back before it began. */
+void alloc_commit_end(struct alloc *alloc, bool ok);
 
 /**
  * Find what is at file block @off.
@@ -68,6 +99,9 @@ int extents_fill(struct alloc *alloc, struct extents *extents, uint64_t off, uin
 
 /** Mark the blocks allocated in [off, off + len) written. Returns 0 or -ENOMEM. */
 int extents_mark_written(struct alloc *alloc, struct extents *extents, uint64_t off, uint64_t len);
+
+/** Append @extent, whose blocks are reserved already. Returns 0 or -ENOMEM. */
+int extents_append(struct extents *extents, struct extent extent);
 
 /** Free the blocks in [off, off + len). Returns 0 or -ENOMEM. */
 int extents_punch(struct alloc *alloc, struct extents *extents, uint64_t off, uint64_t len);

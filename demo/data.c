@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "fs.h"
+#include "iomap.h"
 
 /* Where byte @pos of the file is on the device; @extent has to cover it. */
 static uint64_t device_pos(const struct fs *fs, const struct extent *extent, uint64_t pos)
@@ -28,10 +29,23 @@ static uint64_t extent_end(const struct fs *fs, const struct extent *extent)
 	       (extent->off + extent->len) * fs->block_size;
 }
 
+/* The device that has byte @dev_pos, which becomes the position there. */
+static int device_fd(const struct fs *fs, uint64_t *dev_pos)
+{
+	uint64_t first = fs->alloc.split * fs->block_size;
+
+	if (!first || *dev_pos < first)
+		return fs->dev_fd;
+	*dev_pos -= first;
+	return fs->second.fd;
+}
+
 static int write_all(const struct fs *fs, const void *buf, size_t len, uint64_t dev_pos)
 {
+	int fd = device_fd(fs, &dev_pos);
+
 	while (len) {
-		ssize_t n = pwrite(fs->dev_fd, buf, len, dev_pos);
+		ssize_t n = pwrite(fd, buf, len, dev_pos);
 
 		if (n < 0 && errno != EINTR)
 			return -errno;
@@ -46,8 +60,10 @@ static int write_all(const struct fs *fs, const void *buf, size_t len, uint64_t 
 
 static int read_all(const struct fs *fs, void *buf, size_t len, uint64_t dev_pos)
 {
+	int fd = device_fd(fs, &dev_pos);
+
 	while (len) {
-		ssize_t n = pread(fs->dev_fd, buf, len, dev_pos);
+		ssize_t n = pread(fd, buf, len, dev_pos);
 
 		if (n == 0)
 			return -EIO;
@@ -75,7 +91,7 @@ static int zero_part(const struct fs *fs, struct inode *inode, uint64_t pos, uin
 {
 	struct extent extent;
 
-	if (fs->iomap_on || pos >= end ||
+	if (uses_iomap(fs, inode) || pos >= end ||
 	    !extents_find(&inode->extents, pos / fs->block_size, &extent) || !extent.written)
 		return 0;
 	return zero_device(fs, &extent, pos, end);
@@ -91,6 +107,43 @@ static uint64_t block_end(const struct fs *fs, uint64_t pos)
 	return block_start(fs, pos + fs->block_size - 1);
 }
 
+/*
+ * What was written here is in the page cache of the device. Once the blocks
+ * belong to a file that the kernel writes past that cache, it must not come out
+ * of there any more.
+ */
+static void drop_cached(struct fs *fs, const struct extent *extent)
+{
+	uint64_t dev_pos = extent->block * fs->block_size;
+	int fd = device_fd(fs, &dev_pos);
+
+	iomap_dev_inval(fs, fd == fs->dev_fd ? fs->backing_id : fs->second.backing_id, dev_pos,
+			extent->len * fs->block_size);
+}
+
+/* Free the blocks of [first, first + count). */
+static int free_blocks(struct fs *fs, struct inode *inode, uint64_t first, uint64_t count)
+{
+	struct extent extent;
+
+	for (uint64_t off = first; inode->plain && fs->iomap_on && off - first < count;
+	     off = extent.off + extent.len) {
+		if (!extents_find(&inode->extents, off, &extent))
+			continue;
+		extent.len = min_u64(extent.len - (off - extent.off), count - (off - first));
+		extent.block += off - extent.off;
+		extent.off = off;
+		drop_cached(fs, &extent);
+	}
+	return extents_punch(&fs->alloc, &inode->extents, first, count);
+}
+
+void data_free(struct fs *fs, struct inode *inode)
+{
+	free_blocks(fs, inode, 0, UINT64_MAX);
+	extents_free(&fs->alloc, &inode->extents);
+}
+
 int data_truncate(struct fs *fs, struct inode *inode, uint64_t size)
 {
 	uint64_t first = block_end(fs, size) / fs->block_size;
@@ -101,7 +154,7 @@ int data_truncate(struct fs *fs, struct inode *inode, uint64_t size)
 	 * of ours, so that what looks like growing to us cuts blocks off.
 	 */
 	if (!err)
-		err = extents_punch(&fs->alloc, &inode->extents, first, UINT64_MAX - first);
+		err = free_blocks(fs, inode, first, UINT64_MAX - first);
 	if (!err)
 		inode->attr.st_size = size;
 	return err;
@@ -115,11 +168,13 @@ static int write_zeros(struct fs *fs, struct inode *inode, uint64_t off)
 {
 	struct extent extent;
 	uint64_t range[2];
+	int fd;
 
 	extents_find(&inode->extents, off, &extent);
 	range[0] = extent.block * fs->block_size;
 	range[1] = extent.len * fs->block_size;
-	if (ioctl(fs->dev_fd, BLKZEROOUT, range) < 0)
+	fd = device_fd(fs, &range[0]);
+	if (ioctl(fd, BLKZEROOUT, range) < 0)
 		return -errno;
 	return extents_mark_written(&fs->alloc, &inode->extents, extent.off, extent.len);
 }
@@ -156,8 +211,8 @@ int data_punch(struct fs *fs, struct inode *inode, uint64_t pos, uint64_t len)
 	if (!err && last >= first)
 		err = zero_part(fs, inode, last, end);
 	if (!err && last > first)
-		err = extents_punch(&fs->alloc, &inode->extents, first / fs->block_size,
-				    (last - first) / fs->block_size);
+		err = free_blocks(fs, inode, first / fs->block_size,
+				  (last - first) / fs->block_size);
 	return err;
 }
 

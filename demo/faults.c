@@ -42,7 +42,7 @@ struct fault fault_enter(struct faults *faults, enum fault_op op)
 
 	if (faults->delay_ns[op] && in_share(fault.nr, faults->delay_share))
 		delay(faults->delay_ns[op]);
-	if (op == FAULT_BEGIN && fault.nr == faults->hang_begin)
+	if (fault.nr == faults->hang[op])
 		hang(faults);
 	return fault;
 }

@@ -26,9 +26,10 @@ struct faults {
 	int error[FAULT_OPS];		/* positive errno, ENOSYS too */
 	const struct bad_map *bad_map;
 	uint64_t bad_every;		/* errors and bad maps: every n-th request */
-	uint64_t hang_begin;		/* this begin hangs, counted from 1 */
+	uint64_t hang[FAULT_OPS];	/* this one hangs, counted from 1 */
 	uint64_t bad_attr;		/* this GETATTR of a file lies, counted from 1 */
 	bool want_end;			/* set WANT_IOMAP_END in all mappings */
+	bool killpriv;			/* claim to drop set-id bits, see op_init() */
 	uint64_t dev_size;		/* bytes; with block_size, where valid */
 	uint32_t block_size;		/* mappings end, so that some can not be */
 
@@ -66,7 +67,7 @@ void fault_break_map(const struct fault *fault, const struct fuse_iomap_begin_in
  */
 void fault_break_attr(struct faults *faults, struct stat *attr);
 
-/** Let the begin that hangs go on, and none hang from now on. */
+/** Let what hangs go on, and none hang from now on. */
 void faults_release(struct faults *faults);
 
 /** The kind of that name, or NULL. */

@@ -3,13 +3,15 @@
  * The libfuse operations: names and attributes, as any file system has them.
  *
  * Absent are those where ENOSYS is the right answer: it is remembered by the
- * kernel, which saves e.g. a GETXATTR before each write and a FLUSH per close.
+ * kernel, which saves e.g. a FLUSH per close. So it is, without --xattr, for
+ * extended attributes, which saves a GETXATTR before each write.
  */
 #define FUSE_USE_VERSION 312
 #include <errno.h>
 #include <fcntl.h>
 #include <fuse_lowlevel.h>
 #include <linux/falloc.h>
+#include <linux/fs.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/statvfs.h>
@@ -17,6 +19,8 @@
 #include <unistd.h>
 
 #include "fs.h"
+#include "fuse_iomap_abi.h"
+#include "persist.h"
 
 /* Nobody but the kernel changes anything here, so it may keep what it knows. */
 #define TIMEOUT_S 86400.0
@@ -67,9 +71,13 @@ static void reply_entry(fuse_req_t req, int err, const struct fuse_entry_param *
 
 static void op_init(void *userdata, struct fuse_conn_info *conn)
 {
+	const struct fs *fs = userdata;
+
 	/* O_TRUNC comes as SETATTR; set-id bits, too, are dropped by SETATTR. */
 	conn->want &= ~(FUSE_CAP_AUTO_INVAL_DATA | FUSE_CAP_ATOMIC_O_TRUNC |
 			FUSE_CAP_HANDLE_KILLPRIV);
+	if (fs->faults.killpriv)
+		conn->want |= FUSE_CAP_HANDLE_KILLPRIV;
 }
 
 static void op_lookup(fuse_req_t req, fuse_ino_t dir, const char *text)
@@ -100,6 +108,14 @@ static void op_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_dat
 	fuse_reply_none(req);
 }
 
+/* Files with this name get ordinary reads and writes, for as long as they live. */
+static bool is_plain(const struct fs *fs, const char *text)
+{
+	size_t len = strlen(text), suffix = fs->plain_suffix ? strlen(fs->plain_suffix) : 0;
+
+	return suffix && len >= suffix && !strcmp(text + len - suffix, fs->plain_suffix);
+}
+
 /* Make an inode with its first name; @target for symbolic links, else NULL. */
 static int make_inode(fuse_req_t req, fuse_ino_t dir_ino, const char *text, mode_t mode, dev_t rdev,
 		      const char *target, struct fuse_entry_param *entry)
@@ -117,6 +133,7 @@ static int make_inode(fuse_req_t req, fuse_ino_t dir_ino, const char *text, mode
 	inode = inode_new(fs, mode, ctx->uid, inherit ? dir_attr.st_gid : ctx->gid, rdev);
 	if (!inode)
 		goto out;
+	inode->plain = is_plain(fs, text);
 	err = -ENOMEM;
 	if (target) {
 		inode->target = strdup(target);
@@ -412,25 +429,198 @@ static void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t pos, of
 	struct inode *inode = inode_of(req, ino);
 	int err;
 
-	pthread_mutex_lock(&inode->lock);
-	err = fallocate_range(fs_of(req), inode, mode, pos, len);
-	pthread_mutex_unlock(&inode->lock);
+	do {
+		pthread_mutex_lock(&inode->lock);
+		err = fallocate_range(fs_of(req), inode, mode, pos, len);
+		pthread_mutex_unlock(&inode->lock);
+		/*
+		 * The range is zeroed. To do so again would give away what was
+		 * allocated for it just now, and never end.
+		 */
+		mode &= ~FALLOC_FL_ZERO_RANGE;
+	} while (err == -ENOSPC && persist_reclaim(fs_of(req)));
 	if (!err)
 		inode_touch(inode, true);
 	fuse_reply_err(req, -err);
 }
 
-/* Metadata lives in memory; data, if it went through here, in the page cache. */
+static void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *value,
+			size_t size, int flags)
+{
+	struct inode *inode = inode_of(req, ino);
+	int err = -ENOSYS;
+
+	if (fs_of(req)->xattr) {
+		pthread_mutex_lock(&inode->lock);
+		err = xattr_set(inode, name, value, size, flags);
+		pthread_mutex_unlock(&inode->lock);
+	}
+	if (!err)
+		inode_touch(inode, false);
+	fuse_reply_err(req, -err);
+}
+
+static void op_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
+{
+	struct inode *inode = inode_of(req, ino);
+	int err = -ENOSYS;
+
+	if (fs_of(req)->xattr) {
+		pthread_mutex_lock(&inode->lock);
+		err = xattr_remove(inode, name);
+		pthread_mutex_unlock(&inode->lock);
+	}
+	if (!err)
+		inode_touch(inode, false);
+	fuse_reply_err(req, -err);
+}
+
+/* As getxattr(2) and listxattr(2) want it: a @size of 0 asks how much there is. */
+static void reply_sized(fuse_req_t req, const void *buf, size_t len, size_t size)
+{
+	if (!size)
+		fuse_reply_xattr(req, len);
+	else if (len > size)
+		fuse_reply_err(req, ERANGE);
+	else
+		fuse_reply_buf(req, buf, len);
+}
+
+static void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
+{
+	struct inode *inode = inode_of(req, ino);
+	const void *value;
+	size_t len;
+
+	if (!fs_of(req)->xattr) {
+		fuse_reply_err(req, ENOSYS);
+		return;
+	}
+	pthread_mutex_lock(&inode->lock);
+	value = xattr_get(inode, name, &len);
+	if (value)
+		reply_sized(req, value, len, size);
+	else
+		fuse_reply_err(req, ENODATA);
+	pthread_mutex_unlock(&inode->lock);
+}
+
+static void op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
+{
+	struct inode *inode = inode_of(req, ino);
+	size_t len;
+	char *buf;
+
+	if (!fs_of(req)->xattr) {
+		fuse_reply_err(req, ENOSYS);
+		return;
+	}
+	pthread_mutex_lock(&inode->lock);
+	len = xattr_list(inode, NULL);
+	buf = malloc(len + 1);
+	if (buf) {
+		xattr_list(inode, buf);
+		reply_sized(req, buf, len, size);
+	} else {
+		fuse_reply_err(req, ENOMEM);
+	}
+	pthread_mutex_unlock(&inode->lock);
+	free(buf);
+}
+
+/*
+ * Of files with iomap the kernel has flushed the data before it asks; that of others is
+ * in the page cache of the devices, which a commit writes, too.
+ */
+static int sync_all(struct fs *fs)
+{
+	if (fs->persist.on)
+		return persist_commit(fs);
+	if (fs->iomap_on && !fs->plain_suffix)
+		return 0;
+	if (fdatasync(fs->dev_fd) || (fs->second.device && fdatasync(fs->second.fd)))
+		return -errno;
+	return 0;
+}
+
 static void op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi)
 {
-	struct fs *fs = fs_of(req);
+	fuse_reply_err(req, -sync_all(fs_of(req)));
+}
 
-	fuse_reply_err(req, !fs->iomap_on && fdatasync(fs->dev_fd) ? errno : 0);
+/* chattr(1) and lsattr(1). The kernel asks in both ways that there are. */
+static const struct {
+	uint32_t fs_flag, xflag, attr_flag;
+} attr_flags[] = {
+	{ FS_SYNC_FL, FS_XFLAG_SYNC, FUSE_ATTR_SYNC },
+	{ FS_IMMUTABLE_FL, FS_XFLAG_IMMUTABLE, FUSE_ATTR_IMMUTABLE },
+	{ FS_APPEND_FL, FS_XFLAG_APPEND, FUSE_ATTR_APPEND },
+};
+
+#define ATTR_FLAGS (sizeof(attr_flags) / sizeof(*attr_flags))
+
+static void get_flags(fuse_req_t req, const struct inode *inode, bool x)
+{
+	struct fsxattr fsx = { 0 };
+	uint32_t flags = 0;
+
+	for (size_t i = 0; i < ATTR_FLAGS; i++)
+		if (inode->attr_flags & attr_flags[i].attr_flag)
+			flags |= x ? attr_flags[i].xflag : attr_flags[i].fs_flag;
+	fsx.fsx_xflags = flags;
+	if (x)
+		fuse_reply_ioctl(req, 0, &fsx, sizeof(fsx));
+	else
+		fuse_reply_ioctl(req, 0, &flags, sizeof(flags));
+}
+
+static void set_flags(fuse_req_t req, struct inode *inode, uint32_t flags, bool x)
+{
+	uint32_t set = 0;
+
+	for (size_t i = 0; i < ATTR_FLAGS; i++) {
+		uint32_t flag = x ? attr_flags[i].xflag : attr_flags[i].fs_flag;
+
+		if (flags & flag)
+			set |= attr_flags[i].attr_flag;
+		flags &= ~flag;
+	}
+	if (flags) {
+		fuse_reply_err(req, EOPNOTSUPP);
+		return;
+	}
+	inode->attr_flags = set;
+	inode_touch(inode, false);
+	fuse_reply_ioctl(req, 0, NULL, 0);
+}
+
+static void op_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned int cmd, void *arg,
+		     struct fuse_file_info *fi, unsigned int flags, const void *in, size_t in_size,
+		     size_t out_size)
+{
+	struct inode *inode = inode_of(req, ino);
+	bool x = cmd == FS_IOC_FSGETXATTR || cmd == FS_IOC_FSSETXATTR;
+	size_t size = x ? sizeof(struct fsxattr) : sizeof(uint32_t);
+	uint32_t value;	/* fsx_xflags is what struct fsxattr begins with */
+
+	if ((cmd == FS_IOC_GETFLAGS || cmd == FS_IOC_FSGETXATTR) && out_size >= size) {
+		get_flags(req, inode, x);
+	} else if ((cmd == FS_IOC_SETFLAGS || cmd == FS_IOC_FSSETXATTR) && in_size >= size) {
+		memcpy(&value, in, sizeof(value));
+		set_flags(req, inode, value, x);
+	} else {
+		fuse_reply_err(req, ENOTTY);
+	}
 }
 
 static void op_fsyncdir(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi)
 {
-	fuse_reply_err(req, 0);
+	op_fsync(req, ino, datasync, fi);
+}
+
+static void op_destroy(void *userdata)
+{
+	sync_all(userdata);
 }
 
 static void op_statfs(fuse_req_t req, fuse_ino_t ino)
@@ -479,9 +669,11 @@ static void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t siz
 	struct inode *inode = inode_of(req, ino);
 	ssize_t n;
 
-	pthread_mutex_lock(&inode->lock);
-	n = data_write(fs_of(req), inode, buf, size, pos);
-	pthread_mutex_unlock(&inode->lock);
+	do {
+		pthread_mutex_lock(&inode->lock);
+		n = data_write(fs_of(req), inode, buf, size, pos);
+		pthread_mutex_unlock(&inode->lock);
+	} while (n == -ENOSPC && persist_reclaim(fs_of(req)));
 	if (n < 0) {
 		fuse_reply_err(req, -n);
 		return;
@@ -492,6 +684,7 @@ static void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t siz
 
 const struct fuse_lowlevel_ops fs_ops = {
 	.init = op_init,
+	.destroy = op_destroy,
 	.lookup = op_lookup,
 	.forget = op_forget,
 	.forget_multi = op_forget_multi,
@@ -511,7 +704,12 @@ const struct fuse_lowlevel_ops fs_ops = {
 	.setattr = op_setattr,
 	.fallocate = op_fallocate,
 	.fsync = op_fsync,
+	.ioctl = op_ioctl,
 	.fsyncdir = op_fsyncdir,
+	.setxattr = op_setxattr,
+	.getxattr = op_getxattr,
+	.listxattr = op_listxattr,
+	.removexattr = op_removexattr,
 	.statfs = op_statfs,
 	.read = op_read,
 	.write = op_write,

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The file system: a tree of inodes in memory, data on a block device.
+ * The file system: a tree of inodes in memory, data on a block device; with
+ * --persist a copy of the tree is there, too (persist.c).
  *
  * An inode number is at the same time libfuse's node id and the index into
  * fs->inodes. The kernel holds a reference (nlookup) to every node it names
  * in a request, so a request handler may use its inode without counting.
  *
  * Locks, in the order they are taken:
+ *   persist.lock	a commit (persist.c)
  *   fs->lock	names, link counts, nlookup, the inode table
  *   inode->lock	attributes, size and extents of one inode
  *   alloc.lock	the block map (alloc.c)
@@ -22,6 +24,7 @@
 
 #include "alloc.h"
 #include "faults.h"
+#include "fuzz.h"
 
 #define MAX_BLOCK_SIZE	65536
 #define MAX_INODES	(1 << 20)
@@ -46,14 +49,35 @@ struct inode {
 	char *target;			/* symbolic links */
 	struct name_list names;		/* directories, sorted by cookie */
 	struct inode *parent;		/* directories */
+	struct xattr *xattrs;		/* none without --xattr */
 	uint64_t nlookup;		/* references the kernel holds */
 	uint64_t generation;		/* tells two users of one number apart */
+	uint32_t attr_flags;		/* FUSE_ATTR_*, as chattr(1) has set them */
+	bool plain;			/* ordinary reads and writes, see --plain */
+};
+
+/* A second device for data: blocks of the file system from fs->alloc.split on. */
+struct second {
+	const char *device;		/* NULL if there is none */
+	int fd;
+	uint64_t size;			/* bytes */
+	uint32_t backing_id;
+	bool readonly;			/* registered for reading only, a knob */
+};
+
+/* What the kernel is told in CONFIG, beside block size and names. */
+struct config {
+	uint64_t max_size;		/* bytes; 0: as large as can be */
+	uint64_t max_links;
+	uint64_t time_gran;		/* ns */
+	const struct bad_config *bad;	/* a way to break it, or NULL */
 };
 
 struct fs {
 	const char *device;
 	int dev_fd;
 	uint64_t dev_size;		/* bytes */
+	struct second second;
 	uint32_t block_size;		/* bytes, a power of two */
 	struct alloc alloc;
 
@@ -66,12 +90,25 @@ struct fs {
 	void *names;			/* tsearch(3) tree of struct name */
 
 	int fuse_fd;
+	bool xattr;			/* --xattr */
 	bool iomap_wanted;		/* no --no-iomap */
 	bool iomap_offered;		/* by the kernel, in INIT */
 	bool iomap_on;			/* agreed, and the device is registered */
 	bool iomap_no_ioend;		/* IOEND is not answered, see data.c */
 	uint32_t backing_id;		/* the device's number in mappings */
+	bool fuseblk;			/* the mount holds the device */
+	bool sync_init;			/* mount(2) waits for INIT and CONFIG */
+	bool drop_rawio;		/* do without CAP_SYS_RAWIO from the start */
+	const char *plain_suffix;	/* names of files without iomap, or NULL */
+	bool no_dev_inval;		/* do not send DEV_INVAL, a knob */
+	struct config config;
+	struct {			/* see persist.h */
+		bool on;
+		uint64_t number;	/* of the last commit */
+		pthread_mutex_t lock;	/* one commit at a time; taken first */
+	} persist;
 	struct faults faults;
+	struct fuzz fuzz;
 	bool verbose;
 };
 
@@ -85,6 +122,10 @@ struct inode *inode_get(struct fs *fs, uint64_t ino);
 
 /** A new inode without a name; freed by inode_forget(). Returns NULL when full. */
 struct inode *inode_new(struct fs *fs, mode_t mode, uid_t uid, gid_t gid, dev_t rdev);
+
+/** The same with number @ino, which is free, for an inode that was there before. */
+struct inode *inode_restore(struct fs *fs, uint64_t ino, mode_t mode, uid_t uid, gid_t gid,
+			    dev_t rdev);
 
 /** Drop @nlookup references; frees the inode, if that and its links are gone. */
 void inode_forget(struct fs *fs, struct inode *inode, uint64_t nlookup);
@@ -107,6 +148,34 @@ void name_remove(struct fs *fs, struct name *name);
 /** Exchange what two names stand for. */
 void name_exchange(struct name *a, struct name *b);
 
+/** Are reads and writes of the file left to the kernel? */
+static inline bool uses_iomap(const struct fs *fs, const struct inode *inode)
+{
+	return fs->iomap_on && !inode->plain;
+}
+
+/** Blocks the first device has room for. */
+static inline uint64_t first_blocks(const struct fs *fs)
+{
+	return fs->dev_size / fs->block_size;
+}
+/* xattr.c: extended attributes. All need inode->lock. */
+
+/** Set one; @flags as in setxattr(2). Returns 0 or a negative errno. */
+int xattr_set(struct inode *inode, const char *name, const void *value, size_t size, int flags);
+
+/** Take one away. Returns 0 or a negative errno. */
+int xattr_remove(struct inode *inode, const char *name);
+
+/** The value and its size in bytes, valid as long as the lock is held; or NULL. */
+const void *xattr_get(struct inode *inode, const char *name, size_t *size);
+
+/** Put all names into @buf, if it is given, each with its NUL. Returns how many bytes. */
+size_t xattr_list(struct inode *inode, char *buf);
+
+/** Free all of them. */
+void xattr_free(struct inode *inode);
+
 /*
  * data.c: blocks of a file; ordinary reading and writing without iomap.
  * All need inode->lock. Offsets and lengths are bytes.
@@ -120,6 +189,9 @@ int data_allocate_one(struct fs *fs, struct inode *inode, uint64_t off, uint64_t
 
 /** Allocate unwritten blocks for all holes of a range. */
 int data_allocate(struct fs *fs, struct inode *inode, uint64_t pos, uint64_t len);
+
+/** The inode goes: give its blocks back. */
+void data_free(struct fs *fs, struct inode *inode);
 
 /** Make a range read as zeros and free its blocks. */
 int data_punch(struct fs *fs, struct inode *inode, uint64_t pos, uint64_t len);

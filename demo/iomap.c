@@ -2,6 +2,7 @@
 /*
  * The iomap requests: how a server tells the kernel where a file's data is.
  *
+ *   CONFIG	Once, before anything else: what kind of file system is this?
  *   BEGIN	Before the kernel reads or writes [pos, pos + count), it asks for
  *		the mapping at pos: where the data is now (read), and where new
  *		data goes (write). The mapping has to cover pos; it may be longer
@@ -19,14 +20,17 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include <linux/fuse.h>
 
 #include "fuse_iomap_abi.h"
 #include "iomap.h"
+#include "persist.h"
 #include "transport.h"
 
 union iomap_out {
+	struct fuse_iomap_config_out config;
 	struct fuse_iomap_begin_out begin;
 	struct fuse_iomap_ioend_out ioend;
 };
@@ -65,6 +69,10 @@ static struct fuse_iomap_io map_extent(const struct fs *fs, const struct extent 
 		.addr = extent->block * fs->block_size,
 	};
 
+	if (fs->alloc.split && extent->block >= fs->alloc.split) {
+		map.dev = fs->second.backing_id;
+		map.addr -= fs->alloc.split * fs->block_size;
+	}
 	set_range(fs, &map, extent->off, extent->len);
 	return map;
 }
@@ -177,6 +185,94 @@ static int iomap_ioend(struct fs *fs, struct inode *inode, const void *arg, unio
 	return err;
 }
 
+/* Ways to break the answer to CONFIG */
+
+static void break_flag(struct fuse_iomap_config_out *out) { out->flags |= 1ULL << 40; }
+static void break_pad(struct fuse_iomap_config_out *out) { out->s_pad[2] = 1; }
+static void break_id(struct fuse_iomap_config_out *out) { memset(out->s_id, 'x', 32); }
+static void break_uuid(struct fuse_iomap_config_out *out) { out->s_uuid_len = 17; }
+static void break_block(struct fuse_iomap_config_out *out) { out->s_blocksize = 3000; }
+static void break_links(struct fuse_iomap_config_out *out) { out->s_max_links = 0; }
+static void break_gran(struct fuse_iomap_config_out *out) { out->s_time_gran = 0; }
+static void break_time(struct fuse_iomap_config_out *out) { out->s_time_min = out->s_time_max + 1; }
+static void break_size(struct fuse_iomap_config_out *out) { out->s_maxbytes = -1; }
+
+static const struct bad_config {
+	const char *name, *help;
+	void (*apply)(struct fuse_iomap_config_out *out);
+} bad_configs[] = {
+	{ "flag", "a flag that nobody knows", break_flag },
+	{ "padding", "padding that is not zero", break_pad },
+	{ "id", "a name that does not end", break_id },
+	{ "uuid", "a UUID of 17 bytes", break_uuid },
+	{ "block-size", "blocks of 3000 bytes", break_block },
+	{ "links", "no links", break_links },
+	{ "granularity", "times without granularity", break_gran },
+	{ "time", "time ends before it begins", break_time },
+	{ "size", "a negative largest size", break_size },
+	{ NULL }
+};
+
+const struct bad_config *bad_config_find(const char *name)
+{
+	const struct bad_config *bad = bad_configs;
+
+	while (bad->name && strcmp(bad->name, name))
+		bad++;
+	return bad->name ? bad : NULL;
+}
+
+void bad_config_list(FILE *out)
+{
+	for (const struct bad_config *bad = bad_configs; bad->name; bad++)
+		fprintf(out, "  %-16s %s\n", bad->name, bad->help);
+}
+
+/* Set what the kernel can take; it takes more with each version. */
+static int iomap_config(struct fs *fs, struct inode *inode, const void *arg, union iomap_out *out)
+{
+	const struct fuse_iomap_config_in *in = arg;
+	struct fuse_iomap_config_out *config = &out->config;
+	uint64_t max_size = fs->config.max_size;
+
+	*config = (struct fuse_iomap_config_out) {
+		.flags = in->flags & (FUSE_IOMAP_CONFIG_SID | FUSE_IOMAP_CONFIG_UUID |
+				      FUSE_IOMAP_CONFIG_BLOCKSIZE | FUSE_IOMAP_CONFIG_MAX_LINKS |
+				      FUSE_IOMAP_CONFIG_TIME | FUSE_IOMAP_CONFIG_MAXBYTES),
+		.s_uuid_len = sizeof(config->s_uuid),
+		.s_blocksize = fs->block_size,
+		.s_max_links = fs->config.max_links,
+		.s_time_gran = fs->config.time_gran,
+		.s_time_min = INT32_MIN,
+		.s_time_max = UINT32_MAX,
+		.s_maxbytes = max_size ? min_u64(max_size, in->maxbytes) : (uint64_t)in->maxbytes,
+	};
+	fs->fuzz.maxbytes = config->s_maxbytes;
+	snprintf(config->s_id, sizeof(config->s_id), "iomapfs/%.20s", basename(fs->device));
+	if (getrandom(config->s_uuid, sizeof(config->s_uuid), 0) < 0)
+		return -errno;
+	if (fs->config.bad)
+		fs->config.bad->apply(config);
+	return 0;
+}
+
+void iomap_dev_inval(const struct fs *fs, uint32_t dev, uint64_t offset, uint64_t length)
+{
+	struct fuse_iomap_dev_inval_out out = { .dev = dev, .range = { offset, length } };
+
+	if (!fs->no_dev_inval)
+		transport_notify(fs, FUSE_NOTIFY_IOMAP_DEV_INVAL, &out, sizeof(out));
+}
+
+static void log_config(const void *arg, const union iomap_out *out)
+{
+	const struct fuse_iomap_config_in *in = arg;
+
+	fprintf(stderr, "offered=%#llx maxbytes=%lld flags=%#llx id=%.32s blocksize=%u maxbytes=%lld",
+		in->flags, in->maxbytes, out->config.flags, out->config.s_id,
+		out->config.s_blocksize, out->config.s_maxbytes);
+}
+
 static void log_begin(const void *arg, const union iomap_out *out)
 {
 	const struct fuse_iomap_begin_in *in = arg;
@@ -208,13 +304,15 @@ static void log_ioend(const void *arg, const union iomap_out *out)
 
 static const struct iomap_op {
 	uint32_t opcode;
-	enum fault_op fault_op;
+	enum fault_op fault_op;		/* FAULT_OPS: of no inode, and nothing to break */
 	const char *name;
 	size_t in_size;
 	size_t out_size;
 	int (*handle)(struct fs *fs, struct inode *inode, const void *in, union iomap_out *out);
 	void (*log)(const void *in, const union iomap_out *out);
 } iomap_ops[] = {
+	{ FUSE_IOMAP_CONFIG, FAULT_OPS, "config", sizeof(struct fuse_iomap_config_in),
+	  sizeof(struct fuse_iomap_config_out), iomap_config, log_config },
 	{ FUSE_IOMAP_BEGIN, FAULT_BEGIN, "begin", sizeof(struct fuse_iomap_begin_in),
 	  sizeof(struct fuse_iomap_begin_out), iomap_begin, log_begin },
 	{ FUSE_IOMAP_END, FAULT_END, "end", sizeof(struct fuse_iomap_end_in),
@@ -250,19 +348,26 @@ bool iomap_request(struct fs *fs, const void *buf, size_t len)
 	const struct iomap_op *op = find_op(header->opcode);
 	const void *in = header + 1;
 	union iomap_out out = { 0 };
-	struct inode *inode;
+	struct inode *inode = NULL;
 	struct fault fault;
-	int err;
+	int err = 0;
 
 	if (!op)
 		return false;
-	fault = fault_enter(&fs->faults, op->fault_op);
-	err = fault_error(&fault);
-	inode = inode_get(fs, header->nodeid);
-	if (!err && (!inode || len < sizeof(*header) + op->in_size))
+	if (op->fault_op != FAULT_OPS) {
+		fault = fault_enter(&fs->faults, op->fault_op);
+		err = fault_error(&fault);
+		inode = inode_get(fs, header->nodeid);
+		if (!err && !inode)
+			err = -EINVAL;
+	}
+	if (!err && len < sizeof(*header) + op->in_size)
 		err = -EINVAL;
-	if (!err)
+	if (!err) {
 		err = op->handle(fs, inode, in, &out);
+		if (err == -ENOSPC && persist_reclaim(fs))
+			err = op->handle(fs, inode, in, &out);
+	}
 	if (!err && op->fault_op == FAULT_BEGIN)
 		fault_break_map(&fault, in, &out.begin, fs->backing_id);
 	if (fs->verbose)

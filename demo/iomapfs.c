@@ -9,7 +9,9 @@
  *   tree.c	 inodes and names in memory
  *   data.c	 blocks of a file; reading and writing without iomap
  *   alloc.c	 free blocks, extents
+ *   persist.c	 names, attributes and extents on the device
  *   faults.c	 knobs to make it slow, wrong or stuck
+ *   fuzz.c	 answers that are wrong by chance; a sudden end
  */
 #define FUSE_USE_VERSION 312
 #include <argp.h>
@@ -30,6 +32,9 @@
 #include <linux/fs.h>
 
 #include "fs.h"
+#include "help.h"
+#include "iomap.h"
+#include "persist.h"
 #include "transport.h"
 
 enum exit_code { EXIT_RUNTIME = 1, EXIT_USAGE = 2, EXIT_PRIVILEGE = 4 };
@@ -39,6 +44,8 @@ struct settings {
 	char *mountpoint;
 	bool foreground;
 	bool debug;
+	bool persist;
+	bool format;
 	uint64_t threads;
 	uint64_t block_size;
 	uint64_t extent_max;
@@ -135,8 +142,12 @@ static void parse_enosys(struct faults *faults, char *text)
 
 enum option_key {
 	KEY_BLOCK_SIZE = 256, KEY_EXTENT_MAX, KEY_NO_IOMAP, KEY_DELAY_SHARE, KEY_ENOSYS,
-	KEY_BAD_MAP, KEY_BAD_EVERY, KEY_HANG_BEGIN, KEY_WANT_END, KEY_BAD_ATTR,
-	KEY_DELAY, KEY_ERROR = KEY_DELAY + FAULT_OPS, KEY_LAST = KEY_ERROR + FAULT_OPS,
+	KEY_BAD_MAP, KEY_BAD_EVERY, KEY_PERSIST, KEY_FORMAT, KEY_WANT_END, KEY_BAD_ATTR,
+	KEY_DATA_DEVICE, KEY_FUSEBLK, KEY_PLAIN, KEY_MAX_SIZE, KEY_MAX_LINKS, KEY_TIME_GRAN,
+	KEY_BAD_CONFIG, KEY_NO_DEV_INVAL, KEY_READONLY_DATA, KEY_DROP_RAWIO, KEY_SYNC_INIT,
+	KEY_KILLPRIV, KEY_XATTR,
+	KEY_DELAY, KEY_ERROR = KEY_DELAY + FAULT_OPS, KEY_HANG = KEY_ERROR + FAULT_OPS,
+	KEY_LAST = KEY_HANG + FAULT_OPS,
 };
 
 static const struct argp_option options[] = {
@@ -146,11 +157,33 @@ static const struct argp_option options[] = {
 	{ "threads", 't', "N", 0, "Serve with N threads (8)", 0 },
 	{ "block-size", KEY_BLOCK_SIZE, "BYTES", 0, "Block size (4096)", 0 },
 	{ "no-iomap", KEY_NO_IOMAP, 0, 0, "Serve ordinary reads and writes", 0 },
+	{ "data-device", KEY_DATA_DEVICE, "DEVICE", 0,
+	  "A second device; the extents of files alternate between both", 0 },
+	{ "fuseblk", KEY_FUSEBLK, 0, 0,
+	  "Mount as fuseblk: the mount, not the server, holds DEVICE", 0 },
+	{ "drop-rawio", KEY_DROP_RAWIO, 0, 0,
+	  "Have /dev/fuse approved for iomap, and give up CAP_SYS_RAWIO before the mount", 0 },
+	{ "sync-init", KEY_SYNC_INIT, 0, 0,
+	  "Let mount(2) wait until the kernel and the server agree, and fail if they don't", 0 },
+	{ "plain", KEY_PLAIN, "SUFFIX", 0,
+	  "Files made with a name that ends so get ordinary reads and writes, beside the others", 0 },
+	{ "max-size", KEY_MAX_SIZE, "BYTES", 0, "Largest size of a file (what the kernel can)", 0 },
+	{ "max-links", KEY_MAX_LINKS, "N", 0, "Most hard links to a file (65000)", 0 },
+	{ "time-granularity", KEY_TIME_GRAN, "TIME", 0, "Of timestamps, up to 1s (1ns)", 0 },
+	{ "xattr", KEY_XATTR, 0, 0,
+	  "Have extended attributes; the kernel then asks for one before each write", 0 },
+	{ "persist", KEY_PERSIST, 0, 0,
+	  "Keep names, attributes and the place of the data on DEVICE, too: what was synced is "
+	  "there at the next mount with --persist, whatever happened in between", 0 },
+	{ "format", KEY_FORMAT, 0, 0, "With --persist: begin with an empty file system", 0 },
 
 	{ 0, 0, 0, 0, "Knobs for cases worth seeing (TIME is a number and ns, us, ms or s):", 1 },
 	{ "extent-max", KEY_EXTENT_MAX, "BYTES", 0,
 	  "No extent, and so no mapping of blocks, is longer; suffixes K, M, G", 1 },
 	{ "want-end", KEY_WANT_END, 0, 0, "Ask for an END of each operation (WANT_IOMAP_END)", 1 },
+	{ "killpriv", KEY_KILLPRIV, 0, 0,
+	  "Say that writes drop set-id bits here (HANDLE_KILLPRIV), as libfuse does unasked; "
+	  "with iomap no server can", 1 },
 	{ "delay-begin", KEY_DELAY + FAULT_BEGIN, "TIME", 0, "Answer BEGIN this much later", 1 },
 	{ "delay-end", KEY_DELAY + FAULT_END, "TIME", 0, "The same for END", 1 },
 	{ "delay-ioend", KEY_DELAY + FAULT_IOEND, "TIME", 0, "The same for IOEND", 1 },
@@ -166,11 +199,20 @@ static const struct argp_option options[] = {
 	  "Answer BEGIN with a mapping that the kernel has to refuse; KIND: see below", 1 },
 	{ "bad-every", KEY_BAD_EVERY, "N", 0,
 	  "Errors and bad mappings only in each N-th request of its kind (1)", 1 },
-	{ "hang-begin", KEY_HANG_BEGIN, "N", 0,
+	{ "hang-begin", KEY_HANG + FAULT_BEGIN, "N", 0,
 	  "The N-th BEGIN since the mount is not answered before SIGUSR1 comes", 1 },
+	{ "hang-end", KEY_HANG + FAULT_END, "N", 0, "The same for END", 1 },
+	{ "hang-ioend", KEY_HANG + FAULT_IOEND, "N", 0, "The same for IOEND", 1 },
 	{ "bad-attr", KEY_BAD_ATTR, "N", 0,
 	  "The N-th GETATTR of a file says that it is a directory: the kernel gives the file "
 	  "up, and what is being written ends where its mapping does", 1 },
+	{ "bad-config", KEY_BAD_CONFIG, "KIND", 0,
+	  "Answer CONFIG with something that the kernel has to refuse; KIND: see below", 1 },
+	{ "no-dev-inval", KEY_NO_DEV_INVAL, 0, 0,
+	  "With --plain: don't tell the kernel that blocks in the page cache of DEVICE are of no "
+	  "use any more; what they hold ends up in other files", 1 },
+	{ "readonly-data", KEY_READONLY_DATA, 0, 0,
+	  "Open the second device for reading only: the kernel has to refuse to write there", 1 },
 	{ 0 }
 };
 
@@ -185,9 +227,14 @@ static int parse_knob(int key, char *arg, struct faults *faults)
 				     "a whole number and a unit, such as 500us");
 		return 0;
 	}
-	if (key >= KEY_ERROR && key < KEY_LAST) {
+	if (key >= KEY_ERROR && key < KEY_HANG) {
 		snprintf(option, sizeof(option), "%s-error", fault_op_names[key - KEY_ERROR]);
 		faults->error[key - KEY_ERROR] = parse_errno(option, arg);
+		return 0;
+	}
+	if (key >= KEY_HANG && key < KEY_LAST) {
+		snprintf(option, sizeof(option), "hang-%s", fault_op_names[key - KEY_HANG]);
+		faults->hang[key - KEY_HANG] = parse_range(option, arg, 1, INT64_MAX);
 		return 0;
 	}
 	switch (key) {
@@ -205,14 +252,14 @@ static int parse_knob(int key, char *arg, struct faults *faults)
 	case KEY_BAD_EVERY:
 		faults->bad_every = parse_range("bad-every", arg, 1, INT64_MAX);
 		return 0;
-	case KEY_HANG_BEGIN:
-		faults->hang_begin = parse_range("hang-begin", arg, 1, INT64_MAX);
-		return 0;
 	case KEY_BAD_ATTR:
 		faults->bad_attr = parse_range("bad-attr", arg, 1, INT64_MAX);
 		return 0;
 	case KEY_WANT_END:
 		faults->want_end = true;
+		return 0;
+	case KEY_KILLPRIV:
+		faults->killpriv = true;
 		return 0;
 	}
 	return ARGP_ERR_UNKNOWN;
@@ -226,6 +273,31 @@ static void parse_argument(struct settings *settings, char *arg)
 		settings->mountpoint = arg;
 	else
 		die(EXIT_USAGE, "%s: too many arguments; give DEVICE and MOUNTPOINT", arg);
+}
+
+static int parse_config(int key, char *arg, struct config *config)
+{
+	switch (key) {
+	case KEY_MAX_SIZE:
+		config->max_size = parse_number("max-size", arg, byte_units,
+						"a number of bytes, K, M or G");
+		return 0;
+	case KEY_MAX_LINKS:
+		config->max_links = parse_range("max-links", arg, 1, UINT32_MAX);
+		return 0;
+	case KEY_TIME_GRAN:
+		config->time_gran = parse_number("time-granularity", arg, time_units,
+						 "a whole number and a unit, such as 1us");
+		if (config->time_gran < 1 || config->time_gran > 1000000000)
+			die(EXIT_USAGE, "--time-granularity=%s: give from 1ns to 1s", arg);
+		return 0;
+	case KEY_BAD_CONFIG:
+		config->bad = bad_config_find(arg);
+		if (!config->bad)
+			die(EXIT_USAGE, "--bad-config=%s: unknown; iomapfs --help lists them", arg);
+		return 0;
+	}
+	return ARGP_ERR_UNKNOWN;
 }
 
 static error_t parse_option(int key, char *arg, struct argp_state *state)
@@ -252,40 +324,79 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case KEY_EXTENT_MAX:
 		settings->extent_max = parse_number("extent-max", arg, byte_units, size);
 		return 0;
+	case KEY_PERSIST:
+		settings->persist = true;
+		return 0;
+	case KEY_FORMAT:
+		settings->format = true;
+		return 0;
 	case KEY_NO_IOMAP:
 		settings->fs.iomap_wanted = false;
+		return 0;
+	case KEY_DATA_DEVICE:
+		settings->fs.second.device = arg;
+		return 0;
+	case KEY_READONLY_DATA:
+		settings->fs.second.readonly = true;
+		return 0;
+	case KEY_FUSEBLK:
+		settings->fs.fuseblk = true;
+		return 0;
+	case KEY_DROP_RAWIO:
+		settings->fs.drop_rawio = true;
+		return 0;
+	case KEY_SYNC_INIT:
+		settings->fs.sync_init = true;
+		return 0;
+	case KEY_PLAIN:
+		settings->fs.plain_suffix = arg;
+		return 0;
+	case KEY_NO_DEV_INVAL:
+		settings->fs.no_dev_inval = true;
+		return 0;
+	case KEY_XATTR:
+		settings->fs.xattr = true;
+		return 0;
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &settings->fs.fuzz;
 		return 0;
 	case ARGP_KEY_ARG:
 		parse_argument(settings, arg);
 		return 0;
 	}
+	if (!parse_config(key, arg, &settings->fs.config))
+		return 0;
 	return parse_knob(key, arg, &settings->fs.faults);
+}
+
+static void list_tables(FILE *out)
+{
+	fputs("KIND of --bad-map:\n", out);
+	bad_map_list(out);
+	fputs("\nKIND of --bad-config:\n", out);
+	bad_config_list(out);
+	fputs("\nExit status: 0 unmounted, 1 failed, 2 usage, 4 not privileged.", out);
 }
 
 static char *help_filter(int key, const char *text, void *input)
 {
-	char *buf;
-	size_t len;
-	FILE *out;
-
-	if (key != ARGP_KEY_HELP_POST_DOC)
-		return (char *)text;
-	out = open_memstream(&buf, &len);
-	fputs("KIND of --bad-map:\n", out);
-	bad_map_list(out);
-	fputs("\nExit status: 0 unmounted, 1 failed, 2 usage, 4 not privileged.", out);
-	fclose(out);
-	return buf;
+	return help_end(key, text, list_tables);
 }
 
+static const struct argp_child children[] = {
+	{ &fuzz_argp, 0, "A server that lies, or dies:", 2 },
+	{ 0 }
+};
+
 static const struct argp argp = {
+	.children = children,
 	.options = options,
 	.parser = parse_option,
 	.args_doc = "DEVICE MOUNTPOINT",
 	.doc = "Mount a small file system whose file data the kernel reads and writes itself, "
 	       "by fuse-iomap, on the blocks of DEVICE. What DEVICE holds is overwritten; "
-	       "names, attributes and the place of the data live in memory and are lost when the "
-	       "server ends. On a kernel without fuse-iomap it serves ordinary reads and writes, "
+	       "without --persist, names, attributes and the place of the data live in memory "
+	       "and are lost when the server ends. On a kernel without fuse-iomap it serves ordinary reads and writes, "
 	       "and says so. Without -f it goes to the background once it is mounted. "
 	       "SIGINT and SIGTERM unmount and end it.\v",
 	.help_filter = help_filter,
@@ -305,33 +416,46 @@ static void check_sizes(struct settings *settings)
 
 /* Start */
 
-static void open_device(struct fs *fs)
+/* Open a block device with these flags. Returns the descriptor; its size is in @size. */
+static int open_device(const char *path, int flags, uint32_t block_size, uint64_t *size)
 {
 	struct stat st;
-	int logical, readonly;
+	int fd, logical, readonly;
 
-	if (stat(fs->device, &st))
-		die(EXIT_RUNTIME, "%s: %s; give a block device", fs->device, strerror(errno));
+	if (stat(path, &st))
+		die(EXIT_RUNTIME, "%s: %s; give a block device", path, strerror(errno));
 	if (!S_ISBLK(st.st_mode))
-		die(EXIT_RUNTIME, "%s: not a block device; losetup -f --show FILE makes one",
-		    fs->device);
-	fs->dev_fd = open(fs->device, O_RDWR | O_EXCL | O_CLOEXEC);
-	if (fs->dev_fd < 0 && errno == EBUSY)
-		die(EXIT_RUNTIME, "%s: in use; unmount it first, or give another", fs->device);
-	if (fs->dev_fd < 0)
-		die(EXIT_RUNTIME, "%s: %s; give a device that can be written", fs->device,
+		die(EXIT_RUNTIME, "%s: not a block device; losetup -f --show FILE makes one", path);
+	fd = open(path, flags | O_CLOEXEC);
+	if (fd < 0 && errno == EBUSY)
+		die(EXIT_RUNTIME, "%s: in use; unmount it first, or give another", path);
+	if (fd < 0)
+		die(EXIT_RUNTIME, "%s: %s; give a device that can be written", path,
 		    strerror(errno));
-	if (ioctl(fs->dev_fd, BLKGETSIZE64, &fs->dev_size) ||
-	    ioctl(fs->dev_fd, BLKSSZGET, &logical) || ioctl(fs->dev_fd, BLKROGET, &readonly))
-		die(EXIT_RUNTIME, "%s: cannot tell its size: %s", fs->device, strerror(errno));
-	if (readonly)
-		die(EXIT_RUNTIME, "%s: read-only; try blockdev --setrw, or give another",
-		    fs->device);
-	if ((uint32_t)logical > fs->block_size)
-		die(EXIT_USAGE, "%s: has sectors of %d bytes; give --block-size=%d", fs->device,
+	if (ioctl(fd, BLKGETSIZE64, size) || ioctl(fd, BLKSSZGET, &logical) ||
+	    ioctl(fd, BLKROGET, &readonly))
+		die(EXIT_RUNTIME, "%s: cannot tell its size: %s", path, strerror(errno));
+	if (readonly && (flags & O_ACCMODE) != O_RDONLY)
+		die(EXIT_RUNTIME, "%s: read-only; try blockdev --setrw, or give another", path);
+	if ((uint32_t)logical > block_size)
+		die(EXIT_USAGE, "%s: has sectors of %d bytes; give --block-size=%d", path,
 		    logical, logical);
-	if (fs->dev_size < fs->block_size)
-		die(EXIT_RUNTIME, "%s: no room for a block; give a larger device", fs->device);
+	if (*size < block_size)
+		die(EXIT_RUNTIME, "%s: no room for a block; give a larger device", path);
+	return fd;
+}
+
+static void open_devices(struct fs *fs)
+{
+	struct second *second = &fs->second;
+
+	/* A mount of the type fuseblk opens the device exclusively itself. */
+	fs->dev_fd = open_device(fs->device, O_RDWR | (fs->fuseblk ? 0 : O_EXCL), fs->block_size,
+				 &fs->dev_size);
+	if (second->device)
+		second->fd = open_device(second->device,
+					 (second->readonly ? O_RDONLY : O_RDWR) | O_EXCL,
+					 fs->block_size, &second->size);
 }
 
 static void check_mountpoint(struct settings *settings)
@@ -348,17 +472,39 @@ static void check_mountpoint(struct settings *settings)
 	settings->mountpoint = path;
 }
 
+static void load(struct settings *settings)
+{
+	struct fs *fs = &settings->fs;
+	int err = persist_load(fs, settings->format);
+
+	if (err == -ENODATA)
+		die(EXIT_RUNTIME, "%s: has no file system of iomapfs; --format makes one, and "
+		    "overwrites what is there", fs->device);
+	if (err == -EINVAL)
+		die(EXIT_RUNTIME, "%s: made with another --block-size, or on a device of another "
+		    "size; give the same", fs->device);
+	if (err)
+		die(EXIT_RUNTIME, "%s: cannot %s the file system: %s", fs->device,
+		    settings->format ? "make" : "read", strerror(-err));
+}
+
 static void make_fs(struct settings *settings)
 {
 	struct fs *fs = &settings->fs;
 
-	if (alloc_init(&fs->alloc, fs->dev_size / fs->block_size,
+	if (alloc_init(&fs->alloc, first_blocks(fs) + fs->second.size / fs->block_size,
 		       settings->extent_max / fs->block_size) || tree_init(fs))
 		die(EXIT_RUNTIME, "not enough memory");
+	if (fs->second.device)
+		alloc_split(&fs->alloc, first_blocks(fs));
+	if (settings->persist)
+		load(settings);
 	pthread_mutex_init(&fs->faults.lock, NULL);
 	pthread_cond_init(&fs->faults.wake, NULL);
 	fs->faults.dev_size = fs->dev_size;
 	fs->faults.block_size = fs->block_size;
+	fs->fuzz.block_size = fs->block_size;
+	fuzz_begin(&fs->fuzz);
 	fs->iomap_no_ioend = fs->faults.error[FAULT_IOEND] == ENOSYS;
 }
 
@@ -506,8 +652,9 @@ static int run(struct settings *settings, int ready_fd)
 	err = transport_serve(fs, session, settings->threads);
 	if (fs->verbose)
 		report_counts(fs);
-	/* Aborted, not unmounted: take the dead mount away. */
-	if (stat(settings->mountpoint, &st) && errno == ENOTCONN)
+	fuzz_report(&fs->fuzz);
+	/* Aborted or refused, not unmounted: take the dead mount away. */
+	if (stat(settings->mountpoint, &st) && (errno == ENOTCONN || errno == ECONNREFUSED))
 		umount2(settings->mountpoint, MNT_DETACH);
 	fuse_session_destroy(session);
 	return err ? EXIT_RUNTIME : 0;
@@ -519,6 +666,8 @@ int main(int argc, char **argv)
 		.fs.iomap_wanted = true,
 		.fs.faults.delay_share = 100,
 		.fs.faults.bad_every = 1,
+		.fs.config.max_links = 65000,
+		.fs.config.time_gran = 1,
 		.threads = 8,
 		.block_size = 4096,
 	};
@@ -529,11 +678,16 @@ int main(int argc, char **argv)
 	if (!settings.mountpoint)
 		die(EXIT_USAGE, "give DEVICE and MOUNTPOINT; iomapfs --help tells more");
 	check_sizes(&settings);
+	if (settings.persist && (settings.fs.second.device || settings.fs.xattr))
+		die(EXIT_USAGE, "--persist keeps neither a second device nor extended attributes; "
+		    "leave out %s", settings.fs.xattr ? "--xattr" : "--data-device");
+	if (settings.format && !settings.persist)
+		die(EXIT_USAGE, "--format is for --persist; without, every mount begins empty");
 	if (geteuid())
 		die(EXIT_PRIVILEGE, "mounting and naming device blocks needs root; use sudo");
 	settings.fs.block_size = settings.block_size;
 	check_mountpoint(&settings);
-	open_device(&settings.fs);
+	open_devices(&settings.fs);
 	make_fs(&settings);
 	prctl(PR_SET_TIMERSLACK, 1);	/* delays are what they say */
 	if (!settings.foreground)

@@ -22,6 +22,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "help.h"
+
 #define PAGE 4096
 
 struct load {
@@ -704,20 +706,16 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	return ARGP_ERR_UNKNOWN;
 }
 
-static char *help_filter(int key, const char *text, void *input)
+static void list_commands(FILE *out)
 {
-	char *buf;
-	size_t len;
-	FILE *out;
-
-	if (key != ARGP_KEY_HELP_POST_DOC)
-		return (char *)text;
-	out = open_memstream(&buf, &len);
 	fputs("COMMAND:\n", out);
 	for (const struct command *c = commands; c->name; c++)
 		fprintf(out, "  %-9s %-10s %s\n", c->name, c->usage, c->help);
-	fclose(out);
-	return buf;
+}
+
+static char *help_filter(int key, const char *text, void *input)
+{
+	return help_end(key, text, list_commands);
 }
 
 int main(int argc, char **argv)

@@ -9,29 +9,24 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include <linux/capability.h>
 #include <linux/fuse.h>
 
 #include "fuse_iomap_abi.h"
+#include "fuse_newer.h"
 #include "iomap.h"
+#include "persist.h"
 #include "transport.h"
-
-#ifndef FUSE_DEV_IOC_BACKING_OPEN	/* Linux 6.9; Debian 12's header is older */
-struct fuse_backing_map {
-	int32_t fd;
-	uint32_t flags;
-	uint64_t padding;
-};
-#define FUSE_DEV_IOC_BACKING_OPEN	_IOW(229, 1, struct fuse_backing_map)
-#endif
 
 /*
  * The request this thread is at. Each is answered by the thread that received
  * it, before that receives the next, so an answer belongs to this one.
  */
-static __thread struct fuse_in_header current;
+static __thread struct fuzz_request current;
 
 /* Requests */
 
@@ -43,13 +38,16 @@ static void note_init(struct fs *fs, const struct fuse_init_in *in, size_t len)
 
 static ssize_t transport_read(int fd, void *buf, size_t len, void *userdata)
 {
+	const struct fuse_in_header *header = buf;
+	struct fs *fs = userdata;
 	ssize_t n = read(fd, buf, len);
 
-	if (n < (ssize_t)sizeof(current))
+	if (n < (ssize_t)sizeof(*header))
 		return n;
-	memcpy(&current, buf, sizeof(current));
-	if (current.opcode == FUSE_INIT)
-		note_init(userdata, (void *)((char *)buf + sizeof(current)), n - sizeof(current));
+	memcpy(&current, buf, min_u64(n, sizeof(current)));
+	if (header->opcode == FUSE_INIT)
+		note_init(fs, (void *)(header + 1), n - sizeof(*header));
+	fuzz_received(&fs->fuzz, &current);
 	return n;
 }
 
@@ -65,10 +63,16 @@ static void patch_init(struct fs *fs, void *payload, size_t len)
 	out->flags2 |= FUSE_IOMAP >> 32;
 }
 
-static void patch_attr(const struct fs *fs, struct fuse_attr *attr)
+/* The kernel asks for the attributes of inodes that it holds a reference to. */
+static void patch_attr(struct fs *fs, struct fuse_attr *attr)
 {
-	if (fs->iomap_on && S_ISREG(attr->mode))
-		attr->flags |= FUSE_ATTR_EXCLUSIVE | FUSE_ATTR_IOMAP;
+	const struct inode *inode = inode_get(fs, attr->ino);
+
+	if (!fs->iomap_on || !inode)
+		return;
+	attr->flags |= FUSE_ATTR_EXCLUSIVE | inode->attr_flags;
+	if (S_ISREG(attr->mode) && !inode->plain)
+		attr->flags |= FUSE_ATTR_IOMAP;
 }
 
 static void patch_entry_out(struct fs *fs, void *payload, size_t len)
@@ -115,12 +119,13 @@ static const struct patch {
 static ssize_t transport_writev(int fd, struct iovec *iov, int count, void *userdata)
 {
 	const struct fuse_out_header *header = iov[0].iov_base;
+	struct fs *fs = userdata;
 
-	if (count > 1 && !header->error && header->unique == current.unique)
+	if (count > 1 && !header->error && header->unique == current.header.unique)
 		for (const struct patch *patch = patches; patch->opcode; patch++)
-			if (patch->opcode == current.opcode)
-				patch->apply(userdata, iov[1].iov_base, iov[1].iov_len);
-	return writev(fd, iov, count);
+			if (patch->opcode == current.header.opcode)
+				patch->apply(fs, iov[1].iov_base, iov[1].iov_len);
+	return fuzz_answer(&fs->fuzz, fd, &current, iov, count);
 }
 
 void transport_reply(struct fs *fs, uint64_t unique, int err, const void *payload, size_t size)
@@ -136,28 +141,106 @@ void transport_reply(struct fs *fs, uint64_t unique, int err, const void *payloa
 	};
 
 	/* It fails if the request was aborted meanwhile, and then it is no loss. */
-	if (writev(fs->fuse_fd, iov, err || !size ? 1 : 2) < 0 && fs->verbose)
+	if (fuzz_answer(&fs->fuzz, fs->fuse_fd, &current, iov, err || !size ? 1 : 2) < 0 &&
+	    fs->verbose)
 		fprintf(stderr, "iomapfs: answer to #%llu: %s\n",
 			(unsigned long long)unique, strerror(errno));
 }
 
+void transport_notify(const struct fs *fs, int code, const void *payload, size_t size)
+{
+	struct fuse_out_header header = { .len = sizeof(header) + size, .error = code };
+	struct iovec iov[] = {
+		{ &header, sizeof(header) },
+		{ (void *)payload, size },
+	};
+
+	if (writev(fs->fuse_fd, iov, 2) < 0 && fs->verbose)
+		fprintf(stderr, "iomapfs: notification %d: %s\n", code, strerror(errno));
+}
+
 /* Set-up and loop */
+
+/* Why the kernel will not offer iomap, or NULL. */
+static const char *why_not_offered(const struct fs *fs)
+{
+	struct fuse_iomap_support support;
+
+	if (ioctl(fs->fuse_fd, FUSE_DEV_IOC_IOMAP_SUPPORT, &support))
+		return "this kernel does not have it";
+	if (!(support.flags & FUSE_IOMAP_SUPPORT_FILEIO))
+		return "not offered: it needs CAP_SYS_RAWIO, and the parameter fuse.enable_iomap";
+	return NULL;
+}
+
+/*
+ * A server needs the capability for nothing but iomap, and not even for that, if
+ * somebody who has it vouches for its /dev/fuse: here, the server's own past.
+ */
+static int drop_rawio(const struct fs *fs)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2];
+
+	if (ioctl(fs->fuse_fd, FUSE_DEV_IOC_ADD_IOMAP) || syscall(SYS_capget, &header, data))
+		return -errno;
+	data[0].effective &= ~(1U << CAP_SYS_RAWIO);
+	data[0].permitted &= ~(1U << CAP_SYS_RAWIO);
+	data[0].inheritable &= ~(1U << CAP_SYS_RAWIO);
+	return syscall(SYS_capset, &header, data) ? -errno : 0;
+}
+
+static int do_mount(const struct fs *fs, const char *mountpoint)
+{
+	char options[160];
+
+	snprintf(options, sizeof(options),
+		 "fd=%d,rootmode=40000,user_id=0,group_id=0,default_permissions,allow_other",
+		 fs->fuse_fd);
+	return mount(fs->device, mountpoint, fs->fuseblk ? "fuseblk.iomapfs" : "fuse.iomapfs",
+		     MS_NOSUID | MS_NODEV, options) ? -errno : 0;
+}
+
+/* mount(2) while another thread answers what it waits for. */
+static struct mounting {
+	pthread_t thread;
+	const struct fs *fs;
+	const char *mountpoint;
+} mounting;
+
+static void *mount_thread(void *arg)
+{
+	int err = do_mount(mounting.fs, mounting.mountpoint);
+
+	if (!err)
+		return NULL;
+	/* The other thread may be waiting for a request that never comes. */
+	fprintf(stderr, "iomapfs: %s: cannot mount: %s\n", mounting.mountpoint, strerror(-err));
+	_exit(1);
+}
+
+static int start_mount(const struct fs *fs, const char *mountpoint)
+{
+	mounting.fs = fs;
+	mounting.mountpoint = mountpoint;
+	if (ioctl(fs->fuse_fd, FUSE_DEV_IOC_SYNC_INIT))
+		return -errno;
+	return -pthread_create(&mounting.thread, NULL, mount_thread, NULL);
+}
 
 int transport_mount(struct fs *fs, const char *mountpoint)
 {
-	char options[128];
-	int err;
+	int err = 0;
 
 	fs->fuse_fd = open("/dev/fuse", O_RDWR | O_CLOEXEC);
 	if (fs->fuse_fd < 0)
 		return -errno;
-	snprintf(options, sizeof(options),
-		 "fd=%d,rootmode=40000,user_id=0,group_id=0,default_permissions,allow_other",
-		 fs->fuse_fd);
-	if (!mount(fs->device, mountpoint, "fuse.iomapfs", MS_NOSUID | MS_NODEV, options))
-		return 0;
-	err = -errno;
-	close(fs->fuse_fd);
+	if (fs->drop_rawio)
+		err = drop_rawio(fs);
+	if (!err)
+		err = fs->sync_init ? start_mount(fs, mountpoint) : do_mount(fs, mountpoint);
+	if (err)
+		close(fs->fuse_fd);
 	return err;
 }
 
@@ -172,12 +255,40 @@ int transport_attach(struct fs *fs, struct fuse_session *session)
 }
 
 /* From now on mappings can name the device. Returns its number or -errno. */
-static int register_device(struct fs *fs)
+static int register_device(const struct fs *fs, int fd)
 {
-	struct fuse_backing_map map = { .fd = fs->dev_fd, .flags = FUSE_BACKING_TYPE_IOMAP };
+	struct fuse_backing_map map = { .fd = fd, .flags = FUSE_BACKING_TYPE_IOMAP };
+	struct fuse_iomap_backing_info info = { .blocksize = fs->block_size };
 	int id = ioctl(fs->fuse_fd, FUSE_DEV_IOC_BACKING_OPEN, &map);
 
-	return id < 0 ? -errno : id;
+	if (id < 0)
+		return -errno;
+	/*
+	 * Only whole blocks of the page cache can be dropped, so they have to be
+	 * ours. A mount that holds the device does that by CONFIG.
+	 */
+	info.backing_id = id;
+	if (!fs->fuseblk && ioctl(fs->fuse_fd, FUSE_DEV_IOC_IOMAP_SET_BLOCKSIZE, &info))
+		return -errno;
+	return id;
+}
+
+static int register_devices(struct fs *fs)
+{
+	int id = register_device(fs, fs->dev_fd);
+
+	if (id < 0)
+		return id;
+	fs->backing_id = id;
+	fs->fuzz.devs[0] = (struct fuzz_dev) { id, fs->dev_size };
+	if (!fs->second.device)
+		return 0;
+	id = register_device(fs, fs->second.fd);
+	if (id < 0)
+		return id;
+	fs->second.backing_id = id;
+	fs->fuzz.devs[1] = (struct fuzz_dev) { id, fs->second.size };
+	return 0;
 }
 
 /* Receive and answer one request. Returns 0, -EINTR, or what ends the loop. */
@@ -187,7 +298,7 @@ static int serve_one(struct fs *fs, struct fuse_session *session, struct fuse_bu
 
 	if (len <= 0)
 		return len ? len : -ENODEV;
-	if (!iomap_request(fs, buf->mem, len))
+	if (!iomap_request(fs, buf->mem, len) && !persist_request(fs, buf->mem, len))
 		fuse_session_process_buf(session, buf);
 	return 0;
 }
@@ -195,6 +306,7 @@ static int serve_one(struct fs *fs, struct fuse_session *session, struct fuse_bu
 int transport_init(struct fs *fs, struct fuse_session *session, const char **reason)
 {
 	struct fuse_buf buf = { 0 };
+	bool agreed;
 	int err;
 
 	do {
@@ -204,14 +316,28 @@ int transport_init(struct fs *fs, struct fuse_session *session, const char **rea
 	if (err)
 		return err;
 
-	err = fs->iomap_wanted && fs->iomap_offered ? register_device(fs) : 0;
-	*reason = !fs->iomap_wanted ? "--no-iomap" :
-		  !fs->iomap_offered ? "this kernel does not offer it" :
-		  err < 0 ? strerror(-err) : NULL;
-	if (err > 0) {
-		fs->backing_id = err;
-		fs->iomap_on = true;
+	agreed = fs->iomap_wanted && fs->iomap_offered;
+	/*
+	 * mount(2) itself takes this answer, and asks for CONFIG if iomap was agreed
+	 * upon. So it is only then that there are devices to register.
+	 */
+	if (fs->sync_init) {
+		if (agreed) {
+			struct fuse_buf config = { 0 };
+
+			err = serve_one(fs, session, &config);
+			free(config.mem);
+		}
+		pthread_join(mounting.thread, NULL);
+		if (err && err != -EINTR)
+			return err;
 	}
+
+	err = agreed ? register_devices(fs) : 0;
+	*reason = !fs->iomap_wanted ? "--no-iomap" :
+		  !fs->iomap_offered ? why_not_offered(fs) ?: "this kernel does not offer it" :
+		  err ? strerror(-err) : NULL;
+	fs->iomap_on = !*reason;
 	return 0;
 }
 
@@ -225,8 +351,12 @@ static void *work(void *arg)
 {
 	struct worker *worker = arg;
 	struct fuse_buf buf = { 0 };
+	uint32_t on = 1;
 	int err;
 
+	/* For memory to be given back, the kernel must not wait for this thread. */
+	if (worker->fs->iomap_on && ioctl(worker->fs->fuse_fd, FUSE_DEV_IOC_SET_NOFS, &on))
+		perror("iomapfs: SET_NOFS");
 	do {
 		err = serve_one(worker->fs, worker->session, &buf);
 	} while (!err || err == -EINTR);

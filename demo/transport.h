@@ -14,7 +14,10 @@
 
 struct fuse_session;
 
-/** Open /dev/fuse and mount it; fs->fuse_fd is set. Returns 0 or -errno. */
+/**
+ * Open /dev/fuse and mount it; fs->fuse_fd is set. Returns 0 or -errno. With
+ * fs->sync_init the mount is there after transport_init(), or the process ends.
+ */
 int transport_mount(struct fs *fs, const char *mountpoint);
 
 /** Make @session use fs->fuse_fd. Returns 0 or -errno. */
@@ -29,6 +32,9 @@ int transport_init(struct fs *fs, struct fuse_session *session, const char **rea
 
 /** Serve requests with @threads threads, until the file system is unmounted. */
 int transport_serve(struct fs *fs, struct fuse_session *session, unsigned int threads);
+
+/** Send a notification; what the kernel has against it is logged with -v. */
+void transport_notify(const struct fs *fs, int code, const void *payload, size_t size);
 
 /** Answer a request past libfuse. @err: 0 or a negative errno, without payload. */
 void transport_reply(struct fs *fs, uint64_t unique, int err, const void *payload, size_t size);

@@ -77,6 +77,19 @@ struct inode *inode_new(struct fs *fs, mode_t mode, uid_t uid, gid_t gid, dev_t 
 	return inode;
 }
 
+struct inode *inode_restore(struct fs *fs, uint64_t ino, mode_t mode, uid_t uid, gid_t gid,
+			    dev_t rdev)
+{
+	if (ino < ROOT_INO || ino >= MAX_INODES)
+		return NULL;
+	if (ino == ROOT_INO)
+		return fs->inodes[ROOT_INO];
+	if (fs->inodes[ino])
+		return NULL;
+	fs->last_ino = ino - 1;
+	return inode_new(fs, mode, uid, gid, rdev);
+}
+
 void inode_forget(struct fs *fs, struct inode *inode, uint64_t nlookup)
 {
 	inode->nlookup -= nlookup;
@@ -84,8 +97,9 @@ void inode_forget(struct fs *fs, struct inode *inode, uint64_t nlookup)
 		return;
 	fs->inodes[inode->attr.st_ino] = NULL;
 	fs->ninodes--;
-	extents_free(&fs->alloc, &inode->extents);
+	data_free(fs, inode);
 	pthread_mutex_destroy(&inode->lock);
+	xattr_free(inode);
 	free(inode->target);
 	free(inode);
 }

@@ -7,12 +7,13 @@
  * this. The same definitions stand in the kernel series in
  * include/uapi/linux/fuse.h, and `make check` compares the two.
  *
- * Included by the BPF programs too, so it needs nothing but <linux/types.h>.
+ * Included by the BPF programs too, so it needs nothing but kernel headers.
  * Offsets, lengths and addresses are in bytes unless a name says otherwise.
  */
 #ifndef FUSE_IOMAP_ABI_H
 #define FUSE_IOMAP_ABI_H
 
+#include <linux/ioctl.h>
 #include <linux/types.h>
 
 /*
@@ -81,6 +82,27 @@
 /* fuse_attr.flags: switch iomap on for an inode; IOMAP needs EXCLUSIVE. */
 #define FUSE_ATTR_EXCLUSIVE	(1U << 2)
 #define FUSE_ATTR_IOMAP		(1U << 3)
+#define FUSE_ATTR_ATOMIC	(1U << 4)	/* not supported yet */
+/* Enforced by the kernel, with or without iomap. */
+#define FUSE_ATTR_SYNC		(1U << 5)
+#define FUSE_ATTR_IMMUTABLE	(1U << 6)
+#define FUSE_ATTR_APPEND	(1U << 7)
+
+/* fuse_iomap_config_in.flags: can be set; fuse_iomap_config_out.flags: is set */
+#define FUSE_IOMAP_CONFIG_SID		(1ULL << 0)
+#define FUSE_IOMAP_CONFIG_UUID		(1ULL << 1)
+#define FUSE_IOMAP_CONFIG_BLOCKSIZE	(1ULL << 2)
+#define FUSE_IOMAP_CONFIG_MAX_LINKS	(1ULL << 3)
+#define FUSE_IOMAP_CONFIG_TIME		(1ULL << 4)
+#define FUSE_IOMAP_CONFIG_MAXBYTES	(1ULL << 5)
+#define FUSE_IOMAP_CONFIG_CACHE_MAXBYTES (1ULL << 6)
+
+/* Notification: fuse_out_header.error */
+#define FUSE_NOTIFY_IOMAP_DEV_INVAL	99
+
+/* fuse_iomap_support.flags */
+#define FUSE_IOMAP_SUPPORT_FILEIO	(1ULL << 0)
+#define FUSE_IOMAP_SUPPORT_ATOMIC	(1ULL << 1)
 
 /* fuse_backing_map.flags of FUSE_DEV_IOC_BACKING_OPEN: what the fd is for. */
 #define FUSE_BACKING_TYPE_MASK		0xffU
@@ -135,6 +157,59 @@ struct fuse_iomap_ioend_out {
 	__u64 newsize;	/* file size on disk after this */
 };
 
+/* CONFIG, once after INIT: what the kernel needs to know of the file system. */
+struct fuse_iomap_config_in {
+	__u64 flags;		/* FUSE_IOMAP_CONFIG_* */
+	__s64 maxbytes;		/* largest file size of this kernel */
+	__u32 cache_maxbytes;
+	__u32 zero;
+	__u64 padding[5];
+};
+
+struct fuse_iomap_config_out {
+	__u64 flags;		/* FUSE_IOMAP_CONFIG_* */
+	char s_id[32];		/* ends with a zero */
+	__u8 s_uuid[16];
+	__u8 s_uuid_len;
+	__u8 s_pad[3];
+	__u32 s_blocksize;
+	__u32 s_max_links;
+	__u32 s_time_gran;	/* ns */
+	__s64 s_time_min;	/* s */
+	__s64 s_time_max;
+	__s64 s_maxbytes;
+	__u32 cache_maxbytes;
+	__u32 pad;
+};
+
+struct fuse_range {
+	__u64 offset;
+	__u64 length;
+};
+
+/* These blocks of a device are no longer the server's: drop its page cache. */
+struct fuse_iomap_dev_inval_out {
+	__u32 dev;
+	__u32 reserved;
+	struct fuse_range range;
+};
+
+struct fuse_iomap_support {
+	__u64 flags;		/* FUSE_IOMAP_SUPPORT_* */
+	__u64 padding;
+};
+
+struct fuse_iomap_backing_info {
+	__u32 backing_id;
+	__u32 blocksize;	/* of the device's page cache */
+};
+
+/* ioctls of /dev/fuse, beside those in <linux/fuse.h> */
+#define FUSE_DEV_IOC_IOMAP_SUPPORT	_IOR(229, 99, struct fuse_iomap_support)
+#define FUSE_DEV_IOC_SET_NOFS		_IOW(229, 100, __u32)
+#define FUSE_DEV_IOC_ADD_IOMAP		_IO(229, 101)
+#define FUSE_DEV_IOC_IOMAP_SET_BLOCKSIZE _IOW(229, 102, struct fuse_iomap_backing_info)
+
 #ifndef __cplusplus
 _Static_assert(sizeof(struct fuse_iomap_io) == 32, "wire format");
 _Static_assert(sizeof(struct fuse_iomap_begin_in) == 32, "wire format");
@@ -142,6 +217,9 @@ _Static_assert(sizeof(struct fuse_iomap_begin_out) == 64, "wire format");
 _Static_assert(sizeof(struct fuse_iomap_end_in) == 72, "wire format");
 _Static_assert(sizeof(struct fuse_iomap_ioend_in) == 48, "wire format");
 _Static_assert(sizeof(struct fuse_iomap_ioend_out) == 8, "wire format");
+_Static_assert(sizeof(struct fuse_iomap_config_in) == 64, "wire format");
+_Static_assert(sizeof(struct fuse_iomap_config_out) == 104, "wire format");
+_Static_assert(sizeof(struct fuse_iomap_dev_inval_out) == 24, "wire format");
 #endif
 
 #endif /* FUSE_IOMAP_ABI_H */

@@ -23,9 +23,10 @@
  *   request_end before the done event the wake-up took no time.
  * - A thread of a server gets what it took with request_sent, whoever answers it.
  * - bad_data belongs to the operation on top of the task's stack; if there is none, to
- *   the newest BEGIN in the ring (filtered out, or ended by upstream's write_map). In
- *   the second case the filters are asked with the kind `refused`, and what the ring
- *   does not know is 0. Its error is what the caller gets: EUCLEAN.
+ *   the newest BEGIN in the ring (filtered out, or ended by upstream's write_map), unless
+ *   its done event was seen. In the second case the filters are asked with the kind
+ *   `refused`, and what the ring does not know is 0. Its error is what the caller gets:
+ *   EUCLEAN.
  *
  * Upstream's events alone (settings.upstream)
  * -------------------------------------------
@@ -76,7 +77,7 @@ struct fi_begun {
 struct fi_begun_ring {
 	struct fi_begun begun[FI_BEGUN];
 	__u32 next;		/* grows for ever */
-	__u32 pad;
+	__u32 over;		/* the newest is done */
 };
 
 static inline void fi_begun_add(struct fi_begun_ring *r, __u32 dev, __u64 ino, __u64 pos,
@@ -84,6 +85,7 @@ static inline void fi_begun_add(struct fi_begun_ring *r, __u32 dev, __u64 ino, _
 {
 	__u32 i = r->next++;
 
+	r->over = 0;
 	/* Keeps the compiler from dropping the mask, which the verifier needs. */
 	asm volatile("" : "+r"(i));
 	r->begun[i & (FI_BEGUN - 1)] = (struct fi_begun){
@@ -92,13 +94,13 @@ static inline void fi_begun_add(struct fi_begun_ring *r, __u32 dev, __u64 ino, _
 	};
 }
 
-/* The BEGIN that began last; NULL: none yet. */
+/* The BEGIN that began last; NULL: none yet, or it is done. */
 static inline const struct fi_begun *fi_begun_newest(const struct fi_begun_ring *r)
 {
 	__u32 i = r->next - 1;
 
 	asm volatile("" : "+r"(i));
-	return r->next ? &r->begun[i & (FI_BEGUN - 1)] : 0;
+	return r->next && !r->over ? &r->begun[i & (FI_BEGUN - 1)] : 0;
 }
 
 /* The operation of an END. */

@@ -9,6 +9,10 @@ FUSEIOMAP=build/fuseiomap
 IOMAPFS=build/iomapfs
 LOAD=build/iomapload
 TRACEFS=/sys/kernel/tracing
+SLOW=${SLOW:-1}		# in the debug kernel: so much longer may things take, so much less will do
+
+# fewer N [LEAST]: how many of N times will do here
+fewer() { echo $(($1 / SLOW > ${2:-1} ? $1 / SLOW : ${2:-1})); }
 
 # fs_start [OPTION…]: iomapfs on $DEV at $MNT, ready when this returns
 fs_start()
@@ -25,7 +29,7 @@ fs_stop()
 {
 	local i
 	mountpoint -q "$MNT" && umount "$MNT"
-	for ((i = 0; i < 100; i++)); do
+	for ((i = 0; i < 100 * SLOW; i++)); do
 		pgrep -x iomapfs >/dev/null || return 0
 		sleep 0.1
 	done
@@ -36,6 +40,19 @@ fs_stop()
 
 # drop_caches: what is read next comes from the server's mappings
 drop_caches() { sync; echo 3 >/proc/sys/vm/drop_caches; }
+
+# verify ARG…: fio writes, reads back and compares; then once more from the disk
+verify()
+{
+	local job=(fio --name=v --directory="$MNT" --verify=crc32c --verify_fatal=1
+		--size=$(fewer 16)m --bs=4k --ioengine=psync "$@")
+
+	"${job[@]}" --do_verify=1 --output="$BATS_TEST_TMPDIR/fio" ||
+		{ cat "$BATS_TEST_TMPDIR/fio"; return 1; }
+	drop_caches
+	"${job[@]}" --verify_only=1 --output="$BATS_TEST_TMPDIR/fio" ||
+		{ cat "$BATS_TEST_TMPDIR/fio"; return 1; }
+}
 
 # mix: operations of all kinds, and some that fall short
 mix()
@@ -84,12 +101,25 @@ measure()
 wait_for()
 {
 	local i
-	for ((i = 0; i < 300; i++)); do
+	for ((i = 0; i < 300 * SLOW; i++)); do
 		grep -q "^$1" "$2" 2>/dev/null && return 0
 		sleep 0.1
 	done
-	echo "no '$1' in $2 after 30 s:"
+	echo "no '$1' in $2 after $((30 * SLOW)) s:"
 	cat "$2"
+	return 1
+}
+
+# waits_in FUNCTION PID: soon
+waits_in()
+{
+	local i
+	for ((i = 0; i < 300 * SLOW; i++)); do
+		grep -qs "$1" "/proc/$2/stack" && return 0
+		sleep 0.1
+	done
+	echo "$2 does not wait in $1:"
+	cat "/proc/$2/stack"
 	return 1
 }
 

@@ -269,6 +269,49 @@ static void random_against_model(void **state)
 	}
 }
 
+static void blocks_given_back_are_held_until_the_next_commit_is_done(void **state)
+{
+	struct env *env = env_new(8, 0);
+	struct alloc *alloc = &env->alloc;
+
+	assert_int_equal(alloc_hold(alloc), 0);
+	assert_int_equal(alloc_reserve(alloc, 0, 4), 0);
+	assert_int_equal(alloc_reserve(alloc, 3, 2), -EINVAL);
+	assert_int_equal(alloc_reserve(alloc, 7, 2), -EINVAL);
+	assert_int_equal(extents_fill(alloc, &env->extents, 0, 4), 0);
+	assert_int_equal(extents_punch(alloc, &env->extents, 0, 1), 0);
+	alloc_commit_begin(alloc);
+	assert_int_equal(extents_punch(alloc, &env->extents, 1, 1), 0);
+	assert_int_equal(alloc_held_blocks(alloc), 2);
+	assert_int_equal(alloc_free_blocks(alloc), 2);
+	assert_int_equal(extents_fill(alloc, &env->extents, 0, 1), -ENOSPC);
+
+	/* It failed: they still wait. */
+	alloc_commit_end(alloc, false);
+	assert_int_equal(alloc_held_blocks(alloc), 2);
+	assert_int_equal(extents_fill(alloc, &env->extents, 0, 1), -ENOSPC);
+
+	/* The second was given back while this one was under way. */
+	alloc_commit_begin(alloc);
+	assert_int_equal(extents_punch(alloc, &env->extents, 2, 1), 0);
+	alloc_commit_end(alloc, true);
+	assert_int_equal(alloc_held_blocks(alloc), 1);
+	assert_int_equal(extents_fill(alloc, &env->extents, 0, 8), 0);
+	assert_int_equal(env->extents.v[0].len, 2);
+	assert_int_equal(extents_fill(alloc, &env->extents, 10, 1), -ENOSPC);
+
+	alloc_commit_begin(alloc);
+	alloc_commit_end(alloc, true);
+	assert_int_equal(alloc_held_blocks(alloc), 0);
+	assert_int_equal(extents_punch(alloc, &env->extents, 0, 100), 0);
+	alloc_commit_begin(alloc);
+	alloc_commit_end(alloc, true);
+	assert_int_equal(alloc_free_blocks(alloc), 4);
+	extents_free(alloc, &env->extents);
+	alloc_destroy(alloc);
+	free(env);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -282,6 +325,7 @@ int main(void)
 		cmocka_unit_test(no_space_is_said),
 		cmocka_unit_test(extent_max_limits_and_scatters),
 		cmocka_unit_test(random_against_model),
+		cmocka_unit_test(blocks_given_back_are_held_until_the_next_commit_is_done),
 	};
 
 	return cmocka_run_group_tests_name("alloc", tests, NULL, NULL);

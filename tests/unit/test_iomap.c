@@ -34,6 +34,7 @@ static int setup(void **state)
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, fds), 0);
 	kernel_fd = fds[0];
 	fs.fuse_fd = fds[1];
+	fs.device = "/dev/disk";
 	fs.block_size = BS;
 	fs.dev_size = BLOCKS * BS;
 	fs.backing_id = DEV;
@@ -224,8 +225,18 @@ static void others_are_left_to_libfuse(void **state)
 	struct fuse_in_header header = { .len = sizeof(header), .opcode = FUSE_LOOKUP };
 
 	assert_false(iomap_request(&fs, &header, sizeof(header)));
-	header.opcode = FUSE_IOMAP_CONFIG;
+	header.opcode = FUSE_FSYNC;
 	assert_false(iomap_request(&fs, &header, sizeof(header)));
+}
+
+static void config_answers_what_was_asked(void **state)
+{
+	struct fuse_iomap_config_in in = { .flags = FUSE_IOMAP_CONFIG_BLOCKSIZE };
+	struct fuse_iomap_config_out out;
+
+	assert_int_equal(call(FUSE_IOMAP_CONFIG, &in, sizeof(in), &out, sizeof(out)), 0);
+	assert_int_equal(out.flags, FUSE_IOMAP_CONFIG_BLOCKSIZE);
+	assert_int_equal(out.s_blocksize, BS);
 }
 
 static void short_request_is_refused(void **state)
@@ -321,6 +332,7 @@ int main(void)
 		TEST(full_device_is_enospc),
 		TEST(end_answers_with_a_header),
 		TEST(others_are_left_to_libfuse),
+		TEST(config_answers_what_was_asked),
 		TEST(short_request_is_refused),
 		TEST(errors_come_every_nth_time),
 		TEST(delay_share_is_exact),
