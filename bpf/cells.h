@@ -196,8 +196,8 @@ static __always_inline int count_cell(const struct done *x)
 	if (settings.by & FI_BY_FILE)
 		key.ino = x->ino;
 	if (settings.by & FI_BY_TASK) {
-		key.pid = x->pid;
-		key.tid = x->tid;
+		key.pid = x->pid_tgid >> 32;
+		key.tid = x->pid_tgid;
 	}
 	if (settings.by & FI_BY_TYPE)
 		key.type = x->d.used_type;
@@ -222,7 +222,7 @@ __noinline int count_op(const struct done *x)
 		return 0;
 	/* An operation that ends in the server has done this at its start. */
 	if ((settings.by & FI_BY_TASK || settings.records) &&
-	    x->tid == (__u32)bpf_get_current_pid_tgid())
+	    x->pid_tgid == bpf_get_current_pid_tgid())
 		note_task();
 	if (settings.cells)
 		count_cell(x);

@@ -77,10 +77,9 @@ static __always_inline struct stack *enter(__u32 mark, bool again)
 	return st;
 }
 
-#define ONE_OF_TWO(name, event, mark, again, work, params...)	\
-	SEC("tp_btf/" #event)					\
-	int BPF_PROG(name, params)				\
-	{							\
+/* A macro for the sake of those that run the same work on another event. */
+#define DO_ONE_OF_TWO(mark, again, work)			\
+	do {							\
 		struct stack *st;				\
 								\
 		lock_cpu();					\
@@ -88,6 +87,13 @@ static __always_inline struct stack *enter(__u32 mark, bool again)
 		if (st)						\
 			work;					\
 		unlock_cpu();					\
+	} while (0)
+
+#define ONE_OF_TWO(name, event, mark, again, work, params...)	\
+	SEC("tp_btf/" #event)					\
+	int BPF_PROG(name, params)				\
+	{							\
+		DO_ONE_OF_TWO(mark, again, work);		\
 		return 0;					\
 	}
 
@@ -164,8 +170,8 @@ static __always_inline struct fi_record *new_record(const struct done *x)
 	r->written = x->d.written;
 	r->unique = x->unique;
 	r->dev = x->dev;
-	r->pid = x->pid;
-	r->tid = x->tid;
+	r->pid = x->pid_tgid >> 32;
+	r->tid = x->pid_tgid;
 	r->server_tid = x->server_tid;
 	r->opflags = x->d.opflags;
 	r->error = x->d.error;
@@ -205,6 +211,13 @@ static __always_inline void submit(struct fi_record *r)
 	bpf_ringbuf_submit(r, tight ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP);
 }
 
+/* Whose operation it is, if anybody asks. */
+static __always_inline __u64 id_of_task(void)
+{
+	return settings.records || settings.by & FI_BY_TASK || settings.upstream ?
+	       bpf_get_current_pid_tgid() : 0;
+}
+
 /* What every finished operation of the current task starts from. */
 #define DONE(kind_, inode_, pos_, count_, opflags_)			\
 	{								\
@@ -219,8 +232,7 @@ static __always_inline void submit(struct fi_record *r)
 		.isize = (inode_)->i_size,				\
 		.inode = (__u64)(inode_),				\
 		.dev = (inode_)->i_sb->s_dev,				\
-		.pid = bpf_get_current_pid_tgid() >> 32,		\
-		.tid = bpf_get_current_pid_tgid(),			\
+		.pid_tgid = id_of_task(),				\
 	}
 
 /* ---- upstream's events alone --------------------------------------------- */
@@ -250,7 +262,6 @@ __noinline int late_done(struct late *late)
 
 static __always_inline void cache_answered(struct late *late, const struct frame *f)
 {
-	__u64 id = bpf_get_current_pid_tgid();
 	struct done *x = &late->done;
 
 	__builtin_memset(late, 0, sizeof(*late));
@@ -265,8 +276,7 @@ static __always_inline void cache_answered(struct late *late, const struct frame
 	x->isize = f->isize;
 	x->inode = f->inode;
 	x->dev = f->dev;
-	x->pid = id >> 32;
-	x->tid = id;
+	x->pid_tgid = id_of_task();
 	bpf_get_current_comm(late->open.comm, sizeof(late->open.comm));
 	late_done(late);
 }
@@ -307,8 +317,8 @@ static __always_inline bool start_late(void *ctx, struct stack *st, const struct
 	late->open.pos = x->pos;
 	late->open.count = kind == FI_IOEND ? 0 : x->d.count;
 	late->open.dev = x->dev;
-	late->open.pid = x->pid;
-	late->open.tid = x->tid;
+	late->open.pid = x->pid_tgid >> 32;
+	late->open.tid = x->pid_tgid;
 	late->open.kind = kind;
 	late->open.op = x->d.op;
 	bpf_get_current_comm(late->open.comm, sizeof(late->open.comm));
@@ -425,6 +435,7 @@ static __always_inline void on_begin_done(void *ctx, struct stack *st,
 	x.d.op = fi_op_of_begin(opflags, pos, count, x.isize);
 	x.d.error = error;
 	x.d.flags = FI_F_SENT;
+	st->begun.over = 1;
 	begin_done(ctx, st, &x, out);
 }
 
@@ -777,7 +788,6 @@ static __always_inline struct req_key key_of(const struct fuse_req *req)
 static __noinline int on_request_send(const struct fuse_req *req)
 {
 	struct fi_ledger *l = ledger();
-	struct req_times none = {};
 	struct req_key key;
 	struct stack *st;
 	struct frame *f;
@@ -794,7 +804,7 @@ static __noinline int on_request_send(const struct fuse_req *req)
 		   !f || f->unique)
 		return 0;
 	key = key_of(req);
-	if (bpf_map_update_elem(&requests, &key, &none, BPF_ANY))
+	if (!new_request(&key))
 		l->requests_full++;
 	if (late) {
 		late_sent(st, &key);
@@ -808,7 +818,7 @@ static __noinline int on_request_send(const struct fuse_req *req)
 	return 0;
 }
 
-/* In the server. Upcalls of callers that nobody watches are not in the map. */
+/* In the server. Upcalls of callers that nobody watches have no place. */
 static __noinline int on_request_sent(const struct fuse_req *req)
 {
 	__u64 id = bpf_get_current_pid_tgid();
@@ -819,7 +829,7 @@ static __noinline int on_request_sent(const struct fuse_req *req)
 	if (!is_upcall(req))
 		return 0;
 	key = key_of(req);
-	t = bpf_map_lookup_elem(&requests, &key);
+	t = find_request(&key);
 	if (!t || t->sent_ns)
 		return 0;
 	now = bpf_ktime_get_ns();
@@ -840,7 +850,7 @@ static __noinline int on_request_end(const struct fuse_req *req)
 	if (!is_upcall(req))
 		return 0;
 	key = key_of(req);
-	t = bpf_map_lookup_elem(&requests, &key);
+	t = find_request(&key);
 	if (t && !t->end_ns)
 		end_request(&key, t, kind_of(req));
 	if (!settings.upstream || kind_of(req) == FI_BEGIN)

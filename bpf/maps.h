@@ -33,9 +33,8 @@ struct done {
 	__u64 isize;
 	__u64 unique;		/* of the upcall, 0 if none was sent */
 	__u64 inode;		/* its address, for what is not always needed */
+	__u64 pid_tgid;		/* 0 where nobody asks */
 	__u32 dev;
-	__u32 pid;
-	__u32 tid;
 	__u32 server_tid;
 	__s32 kernel_stack;
 	__s32 user_stack;
@@ -97,18 +96,28 @@ struct {
 	__type(value, struct stack);
 } stacks SEC(".maps");
 
-/* Upcalls on their way; the caller makes and deletes the entry. */
+/*
+ * Upcalls on their way. The caller takes a place for its own and gives it back. An array
+ * with a few places to look at costs a tenth of a hash, and each upcall needs six looks.
+ */
+#define REQUESTS	32768	/* a power of two */
+#define REQUEST_PLACES	4
+
 struct req_times {
+	__u64 taken;
+	__u64 unique;		/* 0: nobody's, or not yet filled in */
 	__u64 sent_ns;
 	__u64 end_ns;
+	__u32 dev;
 	__u32 server_pid;	/* who took it */
 	__u32 server_tid;
+	__u32 pad;
 };
 
 struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 16384);
-	__type(key, struct req_key);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, REQUESTS);
+	__type(key, __u32);
 	__type(value, struct req_times);
 } requests SEC(".maps");
 

@@ -32,6 +32,51 @@ static __always_inline __u64 after(__u64 from, __u64 to)
 
 /* ---- requests and who answers them --------------------------------------- */
 
+/* One of the places where the times of a request can be. */
+static __always_inline struct req_times *request_place(const struct req_key *key, __u32 i)
+{
+	/* Fibonacci hashing (Knuth, TAOCP 6.4): the high bits differ for numbers in a row. */
+	__u32 at = (key->unique + key->dev) * 0x9e3779b97f4a7c15ULL >> 48;
+
+	at = (at + i) % REQUESTS;
+	return bpf_map_lookup_elem(&requests, &at);
+}
+
+static __always_inline struct req_times *find_request(const struct req_key *key)
+{
+	for (__u32 i = 0; i < REQUEST_PLACES; i++) {
+		struct req_times *t = request_place(key, i);
+
+		if (t && t->unique == key->unique && t->dev == key->dev)
+			return t;
+	}
+	return NULL;
+}
+
+/* false: all places are taken. */
+static __always_inline bool new_request(const struct req_key *key)
+{
+	for (__u32 i = 0; i < REQUEST_PLACES; i++) {
+		struct req_times *t = request_place(key, i);
+
+		if (!t || __sync_val_compare_and_swap(&t->taken, 0, 1))
+			continue;
+		t->sent_ns = 0;
+		t->end_ns = 0;
+		t->dev = key->dev;
+		/* Last: from now on it is found. */
+		__sync_lock_test_and_set(&t->unique, key->unique);
+		return true;
+	}
+	return false;
+}
+
+static __always_inline void free_request(struct req_times *t)
+{
+	t->unique = 0;
+	__sync_lock_test_and_set(&t->taken, 0);
+}
+
 static __always_inline struct fi_server *find_server(const struct req_key *req, __u32 pid,
 						     __u32 tid)
 {
@@ -98,7 +143,7 @@ static __always_inline void end_request(const struct req_key *key, struct req_ti
 		server_answered(key, kind, t);
 }
 
-/* Deletes the entry of an upcall and gives its times. */
+/* Gives the place of an upcall back, and its times. */
 static __always_inline void take_times(struct req_times *to, __u64 unique, __u32 dev,
 				       __u32 kind)
 {
@@ -107,12 +152,12 @@ static __always_inline void take_times(struct req_times *to, __u64 unique, __u32
 
 	if (!unique)
 		return;
-	t = bpf_map_lookup_elem(&requests, &key);
+	t = find_request(&key);
 	if (!t)
 		return;
 	end_request(&key, t, kind);
 	*to = *t;
-	bpf_map_delete_elem(&requests, &key);
+	free_request(t);
 }
 
 /* ---- the stack ----------------------------------------------------------- */

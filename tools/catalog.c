@@ -24,6 +24,9 @@ struct node {
 
 struct catalog {
 	void *tree[CATALOG_KINDS];
+	void *old[CATALOG_KINDS];	/* of files and tasks: the generation before */
+	size_t n[CATALOG_KINDS];	/* in the tree */
+	size_t bound;			/* of a generation; 0: none */
 	struct mount **mount;	/* those of the tree, by dev */
 	size_t nr_mounts;
 	catalog_listener listener;
@@ -45,12 +48,70 @@ struct catalog *catalog_new(void)
 	return xcalloc(1, sizeof(struct catalog));
 }
 
-static struct node *find(const struct catalog *c, enum catalog_kind kind, __u64 a, __u64 b)
+void catalog_bound(struct catalog *c, size_t n)
+{
+	c->bound = n;
+}
+
+static struct node *find_in(void *const *tree, __u64 a, __u64 b)
 {
 	struct node key = { .key = { a, b } };
-	struct node **found = tfind(&key, &c->tree[kind], node_cmp);
+	struct node **found = tfind(&key, tree, node_cmp);
 
 	return found ? *found : NULL;
+}
+
+static struct node *find(const struct catalog *c, enum catalog_kind kind, __u64 a, __u64 b)
+{
+	struct node *n = find_in(&c->tree[kind], a, b);
+
+	return n ? n : find_in(&c->old[kind], a, b);
+}
+
+static void free_node(struct node *n, enum catalog_kind kind)
+{
+	switch (kind) {
+	case CATALOG_MOUNT:
+		free(n->mount.target);
+		free(n->mount.source);
+		free(n->mount.fstype);
+		free(n->mount.server_comm);
+		break;
+	case CATALOG_FILE:
+		free(n->file.path);
+		break;
+	case CATALOG_STACK:
+		free(n->stack.frames);
+		break;
+	case CATALOG_TASK:
+		break;
+	}
+	free(n);
+}
+
+static void tree_free(void **tree, enum catalog_kind kind)
+{
+	while (*tree) {
+		struct node *n = *(struct node **)*tree;
+
+		tdelete(n, tree, node_cmp);
+		free_node(n, kind);
+	}
+}
+
+/* Where the younger generation is full, it becomes the older one, which is forgotten. */
+static void put(struct catalog *c, enum catalog_kind kind, struct node *n)
+{
+	if (c->bound && c->n[kind] >= c->bound &&
+	    (kind == CATALOG_FILE || kind == CATALOG_TASK)) {
+		tree_free(&c->old[kind], kind);
+		c->old[kind] = c->tree[kind];
+		c->tree[kind] = NULL;
+		c->n[kind] = 0;
+	}
+	if (!tsearch(n, &c->tree[kind], node_cmp))
+		abort();
+	c->n[kind]++;
 }
 
 static struct node *insert(struct catalog *c, enum catalog_kind kind, __u64 a, __u64 b)
@@ -59,8 +120,22 @@ static struct node *insert(struct catalog *c, enum catalog_kind kind, __u64 a, _
 
 	n->key[0] = a;
 	n->key[1] = b;
-	if (!tsearch(n, &c->tree[kind], node_cmp))
-		abort();
+	put(c, kind, n);
+	return n;
+}
+
+/* As find(), and what is found is of the younger generation from now on. */
+static struct node *use(struct catalog *c, enum catalog_kind kind, __u64 a, __u64 b)
+{
+	struct node *n = find_in(&c->tree[kind], a, b);
+
+	if (n)
+		return n;
+	n = find_in(&c->old[kind], a, b);
+	if (n) {
+		tdelete(n, &c->old[kind], node_cmp);
+		put(c, kind, n);
+	}
 	return n;
 }
 
@@ -84,38 +159,14 @@ static bool set(char **to, const char *s)
 
 /* ---- freeing and listening ------------------------------------------------ */
 
-static void free_node(struct node *n, enum catalog_kind kind)
-{
-	switch (kind) {
-	case CATALOG_MOUNT:
-		free(n->mount.target);
-		free(n->mount.source);
-		free(n->mount.fstype);
-		free(n->mount.server_comm);
-		break;
-	case CATALOG_FILE:
-		free(n->file.path);
-		break;
-	case CATALOG_STACK:
-		free(n->stack.frames);
-		break;
-	case CATALOG_TASK:
-		break;
-	}
-	free(n);
-}
-
 void catalog_free(struct catalog *c)
 {
 	if (!c)
 		return;
-	for (int kind = 0; kind < CATALOG_KINDS; kind++)
-		while (c->tree[kind]) {
-			struct node *n = *(struct node **)c->tree[kind];
-
-			tdelete(n, &c->tree[kind], node_cmp);
-			free_node(n, kind);
-		}
+	for (int kind = 0; kind < CATALOG_KINDS; kind++) {
+		tree_free(&c->tree[kind], kind);
+		tree_free(&c->old[kind], kind);
+	}
 	free(c->mount);
 	free(c);
 }
@@ -139,8 +190,10 @@ void catalog_listen(struct catalog *c, catalog_listener fn, void *ctx)
 	c->ctx = ctx;
 	if (!fn)
 		return;
-	for (int kind = 0; kind < CATALOG_KINDS; kind++)
+	for (int kind = 0; kind < CATALOG_KINDS; kind++) {
+		twalk_r(c->old[kind], tell_one, &(struct walk){ c, kind });
 		twalk_r(c->tree[kind], tell_one, &(struct walk){ c, kind });
+	}
 }
 
 /* ---- adding --------------------------------------------------------------- */
@@ -178,7 +231,7 @@ void catalog_add_mount(struct catalog *c, const struct mount *m)
 
 void catalog_add_file(struct catalog *c, const struct file *f)
 {
-	struct node *n = find(c, CATALOG_FILE, f->dev, f->ino);
+	struct node *n = use(c, CATALOG_FILE, f->dev, f->ino);
 	bool changed = !n;
 
 	if (!n) {
@@ -208,7 +261,7 @@ static void add_leader(struct catalog *c, const struct task *t)
 
 void catalog_add_task(struct catalog *c, const struct task *t)
 {
-	struct node *n = find(c, CATALOG_TASK, t->tid, 0);
+	struct node *n = use(c, CATALOG_TASK, t->tid, 0);
 
 	if (!n)
 		n = insert(c, CATALOG_TASK, t->tid, 0);
@@ -286,6 +339,20 @@ const struct file *catalog_file(const struct catalog *c, __u32 dev, __u64 ino)
 const struct task *catalog_task(const struct catalog *c, __u32 tid)
 {
 	const struct node *n = find(c, CATALOG_TASK, tid, 0);
+
+	return n ? &n->task : NULL;
+}
+
+const struct file *catalog_use_file(struct catalog *c, __u32 dev, __u64 ino)
+{
+	const struct node *n = use(c, CATALOG_FILE, dev, ino);
+
+	return n ? &n->file : NULL;
+}
+
+const struct task *catalog_use_task(struct catalog *c, __u32 tid)
+{
+	const struct node *n = use(c, CATALOG_TASK, tid, 0);
 
 	return n ? &n->task : NULL;
 }

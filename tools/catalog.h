@@ -56,6 +56,12 @@ typedef void (*catalog_listener)(void *ctx, enum catalog_kind kind, const void *
 struct catalog *catalog_new(void);
 void catalog_free(struct catalog *c);
 
+/*
+ * Keeps the last n to 2n files, and as many tasks, that were added or used; the rest
+ * is forgotten. Without it nothing is: a recording tells a name only once.
+ */
+void catalog_bound(struct catalog *c, size_t n);
+
 /* One listener; it is told at once of all that is there already. */
 void catalog_listen(struct catalog *c, catalog_listener fn, void *ctx);
 
@@ -73,11 +79,15 @@ void catalog_add_fi_file(struct catalog *c, const struct fi_file_key *key,
 			 const struct fi_file *f);
 void catalog_add_fi_task(struct catalog *c, __u32 tid, const struct fi_task *t);
 
-/* NULL if unknown. Valid until that entry is replaced. */
+/* NULL if unknown. Valid until that entry is replaced or forgotten, so until the next add. */
 const struct mount *catalog_mount(const struct catalog *c, __u32 dev);
 const struct file *catalog_file(const struct catalog *c, __u32 dev, __u64 ino);
 const struct task *catalog_task(const struct catalog *c, __u32 tid);
 const struct stack *catalog_stack(const struct catalog *c, __s32 id);
+
+/* The same, for what has just been seen again. */
+const struct file *catalog_use_file(struct catalog *c, __u32 dev, __u64 ino);
+const struct task *catalog_use_task(struct catalog *c, __u32 tid);
 
 /* All mounts, by dev. */
 size_t catalog_mounts(const struct catalog *c, const struct mount ***list);

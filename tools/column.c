@@ -68,7 +68,9 @@ int column_width(const struct column *c)
 	return c->width < 0 ? -least : least;
 }
 
-void column_text(struct text *t, const struct column *c, const void *row, double seconds)
+/* `whole`: text, too, may be wider than its column. */
+static void put_value(struct text *t, const struct column *c, const void *row, double seconds,
+		      bool whole)
 {
 	struct value v;
 	char buf[sizeof(v.s)];
@@ -82,8 +84,17 @@ void column_text(struct text *t, const struct column *c, const void *row, double
 	/* A cut number would be another number; rather let the column be wider. */
 	if (c->unit != U_TEXT && (int)strlen(buf) > abs(width))
 		text_add(t, buf, strlen(buf));
+	else if (whole)
+		text_safe(t, buf);
+	else if (width < 0 && strchr(buf, '/'))
+		text_cell_end(t, buf, -width);
 	else
 		text_cell(t, buf, width);
+}
+
+void column_text(struct text *t, const struct column *c, const void *row, double seconds)
+{
+	put_value(t, c, row, seconds, false);
 }
 
 void column_json(struct json *j, const struct column *c, const void *row)
@@ -123,7 +134,7 @@ void columns_text_head(struct text *t, const struct column *c, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		if (!c[i].width)
 			continue;
-		text_printf(t, "%s", sep);
+		text_add(t, sep, strlen(sep));
 		text_cell(t, c[i].head, column_width(&c[i]));
 		sep = " ";
 	}
@@ -137,11 +148,14 @@ void columns_text(struct text *t, const struct column *c, size_t n, const void *
 {
 	const char *sep = "";
 
+	while (n && !c[n - 1].width)
+		n--;
 	for (size_t i = 0; i < n; i++) {
 		if (!c[i].width)
 			continue;
-		text_printf(t, "%s", sep);
-		column_text(t, &c[i], row, seconds);
+		text_add(t, sep, strlen(sep));
+		/* Nothing is behind the last one that would have to stay in its place. */
+		put_value(t, &c[i], row, seconds, i + 1 == n && c[i].width < 0);
 		sep = " ";
 	}
 	trim(t);
@@ -154,17 +168,39 @@ void columns_json(struct json *j, const struct column *c, size_t n, const void *
 		column_json(j, &c[i], row);
 }
 
+/* A name may hold anything: what a terminal must not see is '?', but lines stay. */
+static void add_safe_lines(struct text *t, const char *s)
+{
+	text_add(t, "", 0);
+	for (;; s++) {
+		size_t len = strcspn(s, "\n");
+		char *line = strndup(s, len);
+
+		if (line)
+			text_safe(t, line);
+		free(line);
+		s += len;
+		if (!*s)
+			return;
+		text_add(t, "\n", 1);
+	}
+}
+
 /* Quoted only where it must be, so that a table of numbers stays one. */
 static void csv_text(struct text *t, const char *s)
 {
-	if (!s[strcspn(s, ",\"\r\n")]) {
-		text_add(t, s, strlen(s));
-		return;
-	}
-	text_add(t, "\"", 1);
-	for (; *s; s++)
+	struct text safe = { 0 };
+	bool quote;
+
+	add_safe_lines(&safe, s);
+	quote = safe.s[strcspn(safe.s, ",\"\n")];
+	if (quote)
+		text_add(t, "\"", 1);
+	for (s = safe.s; *s; s++)
 		text_add(t, *s == '"' ? "\"\"" : s, *s == '"' ? 2 : 1);
-	text_add(t, "\"", 1);
+	if (quote)
+		text_add(t, "\"", 1);
+	text_free(&safe);
 }
 
 static void csv_value(struct text *t, enum unit unit, const struct value *v)

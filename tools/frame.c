@@ -170,25 +170,6 @@ static void layout_make(struct layout *l, const struct top_state *st, int view, 
 	l->width[0] = -(least < width ? least : width);
 }
 
-/* The end of a path says more than its beginning. */
-static void name_cell(struct text *t, const char *name, int width)
-{
-	const char *s = name;
-	uint32_t c;
-
-	if (text_width(name) <= width || width < 4) {
-		text_cell(t, name, -width);
-		return;
-	}
-	while (*s && text_width(s) > width - 1) {
-		int len = utf8_decode(s, &c);
-
-		s += len ? len : 1;
-	}
-	text_add(t, "…", strlen("…"));
-	text_cell(t, s, 1 - width);
-}
-
 static void table_head(struct frame *f, const struct layout *lay, const struct top_state *st,
 		       int view)
 {
@@ -224,7 +205,7 @@ static void table_row(struct frame *f, const struct layout *lay, const struct to
 	size_t n;
 	const struct column *all = view_columns(view, &n);
 
-	name_cell(&l->text, top_row_name(r, name, sizeof(name)), -lay->width[0]);
+	text_cell_end(&l->text, top_row_name(r, name, sizeof(name)), -lay->width[0]);
 	for (size_t i = 1; i < n; i++) {
 		struct column c = all[i];
 		int col = text_width(l->text.s) + 1;
@@ -698,6 +679,9 @@ static void body(struct frame *f, const struct top_input *in, struct top_state *
 	while ((int)f->n < end - detail)
 		frame_line(f, LOOK_PLAIN);
 	detail_make(f, in, st, &st->table.row[top_level(st)->chosen], width, detail);
+	/* What does not fit must not push the line of the keys off the screen. */
+	if ((int)f->n > end)
+		f->n = end;
 }
 
 void top_refresh(const struct top_input *in, struct top_state *st)

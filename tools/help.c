@@ -80,8 +80,8 @@ void help_text(struct text *t, const struct command *c, int width)
 	const char *more = strchr(c->doc, '\v');
 	char args[64];
 
-	text_printf(t, "Usage: fuseiomap %s [OPTION...] %s\n", c->name,
-		    command_args(c, args, sizeof(args)));
+	command_args(c, args, sizeof(args));
+	text_printf(t, "Usage: fuseiomap %s [OPTION...]%s%s\n", c->name, args[0] ? " " : "", args);
 	paragraphs(t, c->doc, more ? more : c->doc + strlen(c->doc), width);
 	for (unsigned int g = 0; g < OPT_GROUPS; g++) {
 		bool any = false;

@@ -27,7 +27,11 @@ static void add_escaped(struct text *t, const char *s)
 		if (*p == '"' || *p == '\\') {
 			text_printf(t, "\\%c", *p);
 		} else if (*p >= 0x80 && (len = utf8_decode((const char *)p, &c))) {
-			text_add(t, (const char *)p, len);
+			/* U+0080 to 9f: control characters, which terminals obey. */
+			if (c < 0xa0)
+				text_printf(t, "\\u%04x", c);
+			else
+				text_add(t, (const char *)p, len);
 			p += len - 1;
 		} else {
 			text_printf(t, "\\u%04x", *p);

@@ -497,7 +497,25 @@ static error_t usage(struct parse *p, const char *what, const char *arg)
 		  what, arg, p->command->name);
 }
 
-/* With words to choose from, the words are the help. */
+/* What a value has to look like, by what takes it; words say it themselves. */
+static const struct {
+	int (*set)(struct opts *o, const struct opt *opt, const char *arg);
+	const char *what;
+} expected[] = {
+	{ set_string, "a value that is not empty" },
+	{ set_u32, "a whole number from 1 to 4294967295" },
+	{ set_u64, "a whole number of at least 1" },
+	{ set_task, "a number such as ps shows" },
+	{ set_comm, "a name of 1 to 15 bytes" },
+	{ set_time, "a time of more than 0, such as 500us, 10ms or 1.5s" },
+	{ set_pct, "up to 16 numbers from 0 to 100" },
+	{ add_fail_if, "a metric, a sign and a number, such as p99+20%" },
+	{ set_keep, "a time or a size or both, each with its unit, such as 30s,64MiB" },
+};
+
+_Static_assert(PCT_MAX == 16, "as the text above has it");
+
+/* One line: what is wrong, and what would be right. */
 static error_t bad_value(struct parse *p, const struct opt *opt, const char *arg)
 {
 	struct text t = { 0 };
@@ -506,8 +524,9 @@ static error_t bad_value(struct parse *p, const struct opt *opt, const char *arg
 	text_printf(&t, "%s: bad value for --%s: '%s' (", p->command->name, opt->name, arg);
 	for (size_t i = 0; i < opt->nr_words; i++)
 		text_printf(&t, "%s%s", i ? ", " : "known: ", opt->words[i]);
-	if (!opt->nr_words)
-		text_printf(&t, "see: fuseiomap %s --help", p->command->name);
+	for (size_t i = 0; !opt->nr_words && i < sizeof(expected) / sizeof(expected[0]); i++)
+		if (expected[i].set == opt->set)
+			text_printf(&t, "expected: %s", expected[i].what);
 	complain(FI_USAGE, "%s)", t.s);
 	text_free(&t);
 	return FI_USAGE;
@@ -660,6 +679,9 @@ int opts_parse(struct opts *o, const struct command *command, int argc, char **a
 	err = argp_parse(&argp, argc, argv, ARGP_NO_ERRS | ARGP_NO_HELP, NULL, &p);
 	free(table);
 	if (err) {
+		/* Words without a dash in front have only been put off until the end. */
+		while (p.next + 1 < argc && argv[p.next][0] != '-')
+			p.next++;
 		if (!p.reported)
 			usage(&p, "unknown option, or one that lacks its value:",
 			      p.next < argc ? argv[p.next] : "");

@@ -369,7 +369,7 @@ static void name_record(struct pairing *p, struct fi_record *r)
 	if (!c)
 		return;
 	catalog_add_task(c, task);
-	if (p->file_hook && r->ino && !catalog_file(c, r->dev, r->ino))
+	if (p->file_hook && r->ino && !catalog_use_file(c, r->dev, r->ino))
 		p->file_hook(p->file_ctx, r);
 }
 
@@ -451,6 +451,7 @@ static void on_begin_done(struct pairing *p, struct thread *t, const struct raw_
 	struct fi_record r = record_of(e, FI_BEGIN);
 	struct frame f;
 
+	t->begun.over = 1;
 	if (!pop(p, t, FI_BEGIN, e, &f)) {
 		unmatched(p, e, FI_BEGIN, fi_op_of(e->opflags));
 		return;

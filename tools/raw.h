@@ -83,6 +83,11 @@ static inline bool raw_is_done(enum raw_what what)
 	return what == RAW_BEGIN_DONE || what == RAW_END_DONE || what == RAW_IOEND_DONE;
 }
 
+static inline bool raw_is_start(enum raw_what what)
+{
+	return what == RAW_BEGIN || what == RAW_END || what == RAW_IOEND;
+}
+
 static inline bool raw_is_request(enum raw_what what)
 {
 	return what >= RAW_REQUEST_SEND && what <= RAW_REQUEST_END;

@@ -231,7 +231,7 @@ const struct column short_columns[] = {
 	{ "op", "OP", -13, 0, U_TEXT, get_op, 0, "what the operation is for" },
 	{ "connection", "", 0, 0, U_COUNT, get_number, N_DEV, "connection, as -C takes it" },
 	{ "mount", "", 0, 0, U_TEXT, get_who, W_MOUNT, "mount point" },
-	{ "comm", "COMM", -12, 0, U_TEXT, get_who, W_COMM, "name of the thread" },
+	{ "comm", "COMM", -15, 0, U_TEXT, get_who, W_COMM, "name of the thread" },
 	{ "process", "", 0, 0, U_TEXT, get_who, W_PROCESS, "name of its process" },
 	{ "pid", "PID", 7, 0, U_COUNT, get_number, N_PID, "process" },
 	{ "tid", "", 0, 0, U_COUNT, get_number, N_TID, "thread" },

@@ -53,6 +53,7 @@ int source_open(struct source **sp, const struct source_config *config)
 	*sp = NULL;
 	if (config->input)
 		return open_file(sp, config);
+	ftrace_sweep();
 	if (config->live)
 		return config->live->open(sp, config);
 	if (config->backend == BACKEND_BPF)

@@ -81,6 +81,12 @@ struct source {
 extern const struct source_ops source_bpf, source_ftrace, source_recording, source_dat;
 
 /*
+ * Removes what a run with ftrace has left that was killed, which costs the kernel
+ * something as long as it is there. Does nothing for who may not use tracefs.
+ */
+void ftrace_sweep(void);
+
+/*
  * Picks the source by config->input and config->backend, and opens it. From
  * source_start() on, operations are counted. Both report what went wrong and
  * return 0 or an exit code. `auto` is BPF, and ftrace where BPF or BTF is not

@@ -188,6 +188,9 @@ static int load_error(int err)
 	if (!may_load() || !may_trace() || err == -EPERM)
 		return complain(FI_NO_PRIVILEGE,
 			    "not allowed to load BPF programs; run as root, or with CAP_BPF and CAP_PERFMON (see: fuseiomap doctor)");
+	if (err == -E2BIG || err == -ENOMEM)
+		return complain(FI_FAILED, "cannot load the BPF programs: not enough memory for the table of cells, or it is too large: %s; --cells sets its size (-v shows why)",
+				strerror(-err));
 	return complain(FI_FAILED, "cannot load the BPF programs: %s (-v shows why)", strerror(-err));
 }
 
@@ -216,7 +219,7 @@ static void name_file(struct bpf_source *s, __u32 dev, __u64 ino)
 
 	if (c && s->files_renamed != s->skel->bss->files_renamed)
 		rename_files(s);
-	if (c && ino && !catalog_file(c, dev, ino) &&
+	if (c && ino && !catalog_use_file(c, dev, ino) &&
 	    !bpf_map_lookup_elem(bpf_map__fd(s->skel->maps.files), &key, &f))
 		catalog_add_fi_file(c, &key, &f);
 }
@@ -225,7 +228,7 @@ static void name_file(struct bpf_source *s, __u32 dev, __u64 ino)
 static void name_task(struct bpf_source *s, __u32 tid, const char *comm)
 {
 	struct catalog *c = s->base.config.catalog;
-	const struct task *known = c && comm ? catalog_task(c, tid) : NULL;
+	const struct task *known = c && comm ? catalog_use_task(c, tid) : NULL;
 	struct fi_task t;
 
 	if (known && !strncmp(known->comm, comm, FI_COMM_LEN))

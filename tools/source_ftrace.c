@@ -119,6 +119,12 @@ static int remove_stale(const char *name, void *unused)
 	return 0;
 }
 
+void ftrace_sweep(void)
+{
+	if (tracefs_tracing_dir())
+		tracefs_instances_walk(remove_stale, NULL);
+}
+
 static void instance_close(struct ftrace *f)
 {
 	if (!f->instance)
@@ -161,7 +167,6 @@ static int instance_open(struct ftrace *f)
 
 	if (!tracefs_tracing_dir())
 		return no_tracefs();
-	tracefs_instances_walk(remove_stale, NULL);
 	snprintf(name, sizeof(name), PREFIX "%d", getpid());
 	f->instance = tracefs_instance_create(name);
 	if (!f->instance)
@@ -187,26 +192,107 @@ static void add_filter(struct text *t, const char *fmt, __u64 v)
 	text_printf(t, fmt, v);
 }
 
+/* fi_op_of() as a filter: all bits of `set`, and none of those that come before it. */
+static const struct {
+	__u32 set;
+	__u32 clear;
+} op_bits[FI_OPS] = {
+#define WB	FUSE_IOMAP_OP_WRITEBACK
+#define REPORT	(WB | FUSE_IOMAP_OP_REPORT)
+#define UNSHARE	(REPORT | FUSE_IOMAP_OP_UNSHARE)
+#define FAULT	(UNSHARE | FUSE_IOMAP_OP_FAULT)
+#define ZERO	(FAULT | FUSE_IOMAP_OP_ZERO)
+	[FI_WRITEBACK]	  = { WB, 0 },
+	[FI_REPORT]	  = { FUSE_IOMAP_OP_REPORT, WB },
+	[FI_UNSHARE]	  = { FUSE_IOMAP_OP_UNSHARE, REPORT },
+	[FI_FAULT]	  = { FUSE_IOMAP_OP_FAULT, UNSHARE },
+	[FI_ZERO]	  = { FUSE_IOMAP_OP_ZERO, FAULT },
+	[FI_WRITE]	  = { FUSE_IOMAP_OP_WRITE, ZERO | FUSE_IOMAP_OP_DIRECT },
+	[FI_WRITE_DIRECT] = { FUSE_IOMAP_OP_WRITE | FUSE_IOMAP_OP_DIRECT, ZERO },
+	[FI_READ]	  = { 0, ZERO | FUSE_IOMAP_OP_WRITE | FUSE_IOMAP_OP_DIRECT },
+	[FI_READ_DIRECT]  = { FUSE_IOMAP_OP_DIRECT, ZERO | FUSE_IOMAP_OP_WRITE },
+#undef WB
+#undef REPORT
+#undef UNSHARE
+#undef FAULT
+#undef ZERO
+};
+
+static void add_op(struct text *t, __u32 op)
+{
+	struct text one = { 0 };
+
+	for (int bit = 0; bit < 32; bit++)
+		if (op_bits[op].set & 1U << bit)
+			add_filter(&one, "opflags & 0x%llx", 1ULL << bit);
+	if (op_bits[op].clear)
+		add_filter(&one, "!(opflags & 0x%llx)", op_bits[op].clear);
+	text_printf(t, "%s(%s)", t->len ? " || " : "", one.s);
+	text_free(&one);
+}
+
+/* Whether it is an append is told by the size of the file, which a filter cannot compare. */
+static void add_ops(struct text *t, __u32 ops)
+{
+	struct text any = { 0 };
+
+	if (ops & 1U << FI_APPEND)
+		ops |= 1U << FI_WRITE;
+	if (ops & 1U << FI_APPEND_DIRECT)
+		ops |= 1U << FI_WRITE_DIRECT;
+	for (__u32 op = 0; op < FI_OPS; op++)
+		if (ops & 1U << op && (op_bits[op].set || op_bits[op].clear))
+			add_op(&any, op);
+	if (any.len)
+		text_printf(t, "%s(%s)", t->len ? " && " : "", any.s);
+	text_free(&any);
+}
+
+static bool has_opflags(enum raw_what what)
+{
+	return what == RAW_BEGIN || what == RAW_BEGIN_DONE || what == RAW_END ||
+	       what == RAW_END_DONE;
+}
+
 /*
  * What the kernel can leave out without harm to the pairing. Requests are answered
- * in threads of the server, so they are told apart by connection and opcode alone.
+ * in threads of the server, so they are told apart by connection and opcode alone. With
+ * upstream's events an operation may end with its task's next one, whatever that is.
  */
-static void make_filter(struct text *t, const struct fi_settings *s, enum raw_what what)
+static void make_filter(struct text *t, const struct ftrace *f, enum raw_what what)
 {
+	const struct fi_settings *s = &f->source.config.settings;
+	bool any_op = f->source.info.upstream || what == RAW_BAD_DATA;
+
 	if (raw_is_task(what))
 		return;
-	if (s->dev && what != RAW_BAD_DATA)
+	if (raw_is_request(what) ? s->dev : s->dev && !any_op)
 		add_filter(t, "connection == %llu", s->dev);
 	if (what == RAW_REQUEST_SEND || what == RAW_REQUEST_SENT)
 		add_filter(t, "opcode >= %llu", FUSE_IOMAP_IOEND);
 	if (raw_is_request(what))
 		return;
-	if (s->ino && what != RAW_BAD_DATA)
+	if (s->ino && !any_op)
 		add_filter(t, "ino == %llu", s->ino);
 	if (s->tid)
 		add_filter(t, "common_pid == %llu", s->tid);
 	if (s->comm[0] && !strpbrk(s->comm, "\"\\*?["))
 		text_printf(t, "%sCOMM == \"%s\"", t->len ? " && " : "", s->comm);
+	if (s->ops && !any_op && has_opflags(what))
+		add_ops(t, s->ops);
+}
+
+/* The stack comes right behind the event, as an event of its own. */
+static int add_stack(struct ftrace *f, const struct raw_name *n, const struct text *filter)
+{
+	struct text t = { 0 };
+	int err;
+
+	text_printf(&t, "stacktrace%s%s", filter->len ? " if " : "", filter->len ? filter->s : "");
+	err = tracefs_event_file_append(f->instance, n->system, n->event, "trigger", t.s) < 0;
+	text_free(&t);
+	return err ? complain(FI_FAILED, "this kernel's ftrace takes no stacks: %s",
+			      strerror(errno)) : 0;
 }
 
 static int enable_event(struct ftrace *f, enum raw_what what)
@@ -215,7 +301,13 @@ static int enable_event(struct ftrace *f, enum raw_what what)
 	struct text filter = { 0 };
 	int err = 0;
 
-	make_filter(&filter, &f->source.config.settings, what);
+	make_filter(&filter, f, what);
+	if (f->source.config.settings.kernel_stacks && raw_is_start(what))
+		err = add_stack(f, n, &filter);
+	if (err) {
+		text_free(&filter);
+		return err;
+	}
 	if (filter.len)
 		err = tracefs_event_file_write(f->instance, n->system, n->event, "filter",
 					       filter.s) < 0;
@@ -229,9 +321,20 @@ static int enable_event(struct ftrace *f, enum raw_what what)
 /* Without these there is nothing to tell. */
 static const enum raw_what must[] = { RAW_BEGIN, RAW_END, RAW_IOEND };
 
-/* What is decided by upstream's events needs more of them. */
+/*
+ * What is decided by upstream's events needs more of them. BEGINs are needed always: they
+ * tell what an END is of, and what was refused.
+ */
 static bool needed(const struct ftrace *f, enum raw_what what)
 {
+	__u32 kinds = f->source.config.settings.kinds;
+
+	if (kinds && !f->source.info.upstream) {
+		if (!(kinds & 1U << FI_END) && (what == RAW_END || what == RAW_END_DONE))
+			return false;
+		if (!(kinds & 1U << FI_IOEND) && (what == RAW_IOEND || what == RAW_IOEND_DONE))
+			return false;
+	}
 	switch (what) {
 	case RAW_STACK:
 		return false;	/* no event of its own */
@@ -383,22 +486,6 @@ static __s32 name_stack(struct ftrace *f, void *data, size_t size)
 	catalog_add_stack(f->source.config.catalog, &stack);
 	text_free(&t);
 	return want.id;
-}
-
-/* What starts an operation brings the stack along, right behind it. */
-static int stacks_open(struct ftrace *f)
-{
-	static const enum raw_what starts[] = { RAW_BEGIN, RAW_END, RAW_IOEND };
-
-	if (!f->source.config.settings.kernel_stacks)
-		return 0;
-	for (size_t i = 0; i < sizeof(starts) / sizeof(starts[0]); i++)
-		if (tracefs_event_file_append(f->instance, raw_names[starts[i]].system,
-					      raw_names[starts[i]].event, "trigger",
-					      "stacktrace") < 0)
-			return complain(FI_FAILED, "this kernel's ftrace takes no stacks: %s",
-					strerror(errno));
-	return 0;
 }
 
 /* ---- reading -------------------------------------------------------------------------- */
@@ -581,8 +668,6 @@ static int open_all(struct ftrace *f)
 		err = formats_open(f);
 	if (!err)
 		err = cpus_open(f);
-	if (!err)
-		err = stacks_open(f);
 	if (!err)
 		err = events_open(f);
 	return err;

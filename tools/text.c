@@ -145,9 +145,15 @@ static bool is_bidi(uint32_t c)
 static int next_char(const char *s, int *width, bool *show)
 {
 	uint32_t c;
-	int len = utf8_decode(s, &c);
-	int w = len ? wcwidth(c) : -1;
+	int len, w;
 
+	/* Nearly all of them, and wcwidth() takes its time. */
+	if (*s >= ' ' && *s <= '~') {
+		*show = true;
+		return *width = 1;
+	}
+	len = utf8_decode(s, &c);
+	w = len ? wcwidth(c) : -1;
 	*show = w >= 0 && !is_bidi(c);
 	*width = *show ? w : 1;
 	return len ? len : 1;
@@ -185,18 +191,39 @@ void text_safe(struct text *t, const char *s)
 	add_chars(t, s, 1 << 30);
 }
 
+static void add_spaces(struct text *t, int n)
+{
+	static const char spaces[] = "                                ";
+	const int most = sizeof(spaces) - 1;
+
+	for (; n > 0; n -= most)
+		text_add(t, spaces, n < most ? n : most);
+}
+
 void text_cell(struct text *t, const char *s, int width)
 {
-	int room = abs(width), len;
+	int room = abs(width);
 
 	if (width < 0) {
-		len = add_chars(t, s, room);
-		text_printf(t, "%*s", room - len, "");
+		add_spaces(t, room - add_chars(t, s, room));
 		return;
 	}
-	len = text_width(s);
-	text_printf(t, "%*s", len < room ? room - len : 0, "");
+	add_spaces(t, room - text_width(s));
 	add_chars(t, s, room);
+}
+
+void text_cell_end(struct text *t, const char *s, int width)
+{
+	bool show;
+
+	if (text_width(s) <= width || width < 4) {
+		text_cell(t, s, -width);
+		return;
+	}
+	for (int left = text_width(s), w; left > width - 1; left -= w)
+		s += next_char(s, &w, &show);
+	text_add(t, "…", strlen("…"));
+	text_cell(t, s, 1 - width);
 }
 
 /* ---- colours ------------------------------------------------------------- */

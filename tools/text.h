@@ -31,6 +31,8 @@ void text_free(struct text *t);
  */
 void text_setup(void);
 void text_cell(struct text *t, const char *s, int width);	/* cut; negative: to the left */
+/* To the left, cut at its beginning: the end of a path says more. */
+void text_cell_end(struct text *t, const char *s, int width);
 void text_safe(struct text *t, const char *s);			/* as long as it is */
 int text_width(const char *s);
 

@@ -215,7 +215,7 @@ static const struct fi_cell *heat_at(const struct heat *h, __u64 seq)
 
 /* ---- latencies ----------------------------------------------------------- */
 
-/* Lines of latencies, each of `join` bins, the longest on top. */
+/* Lines of latencies, each of `join` bins, the longest on top. None: last < first. */
 struct axis {
 	int join;
 	int first;		/* in units of `join` */
@@ -233,12 +233,9 @@ static void axis_make(struct axis *a, const struct fi_cell *kind, int lines)
 			first = i < first ? i : first;
 			last = i > last ? i : last;
 		}
-	a->join = 1;
-	if (last < 0) {
-		a->first = 0;
-		a->last = -1;
+	*a = (struct axis){ .join = 1, .last = -1 };
+	if (last < 0)
 		return;
-	}
 	while (last / a->join - first / a->join >= lines)
 		a->join++;
 	a->first = first / a->join;
@@ -470,7 +467,7 @@ void detail_make(struct frame *f, const struct top_input *in, struct top_state *
 	int bars = width >= 60 ? FI_KINDS : 1;
 	int bar = width >= 180 ? 28 : width >= 110 ? 20 : width >= 60 ? 16 : width / 2;
 	int room = width - LABEL - bars * (bar + 1), start = f->n;
-	int share = width >= 100 ? 40 : width / 3, lengths;
+	int share = width >= 100 ? 40 : width / 3, lengths, lines;
 	struct map map = { .last = last, .kind = st->heat_kind };
 	struct axis axis;
 
@@ -489,8 +486,12 @@ void detail_make(struct frame *f, const struct top_input *in, struct top_state *
 	lengths = lengths_height(row->in->iv);
 	if (height - lengths < DETAIL_LINES)
 		lengths = 0;
+	/* Between a head and the line with the time. */
+	lines = height - lengths - ((int)f->n - start) - 2;
+	if (lines < 1)
+		return;
 	latency_head(f, total, bar, bars, &map);
-	axis_make(&axis, total, height - lengths - ((int)f->n - start) - 1);
+	axis_make(&axis, total, lines);
 	map_most(&map, &st->heat, &axis);
 	latency_lines(f, total, &axis, bar, bars, &st->heat, &map);
 	if (map.columns && axis.last >= axis.first)

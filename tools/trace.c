@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -11,7 +12,8 @@
 
 char *errno_text(char *buf, size_t size, int error)
 {
-	const char *name = strerrorname_np(-error);
+	/* A damaged recording has any number here; INT_MIN has no opposite. */
+	const char *name = error == INT_MIN ? NULL : strerrorname_np(-error);
 
 	if (name)
 		snprintf(buf, size, "%s", name);
@@ -311,7 +313,7 @@ const struct column trace_columns[] = {
 	{ "connection", "", 0, 0, U_COUNT, get_number, N_DEV,
 	  "the same as one number, as -C takes it" },
 	{ "mount", "", 0, 0, U_TEXT, get_mount, 0, "mount point" },
-	{ "comm", "COMM", -12, 0, U_TEXT, get_comm, 0, "name of the thread that waited" },
+	{ "comm", "COMM", -15, 0, U_TEXT, get_comm, 0, "name of the thread that waited" },
 	{ "pid", "", 0, 0, U_COUNT, get_number, N_PID, "its process" },
 	{ "tid", "TID", 7, 0, U_COUNT, get_number, N_TID, "the thread" },
 	{ "file", "FILE", -20, 0, U_TEXT, get_file, 0, "path below the mount point" },
@@ -335,7 +337,7 @@ const struct column trace_columns[] = {
 	  "the part from the answer to the end" },
 	{ "error", "", 0, 0, U_SIGNED, get_number, N_ERROR, "how it ended: 0 or negative errno" },
 	{ "errname", "ERROR", -10, 0, U_TEXT, get_error, N_ERROR, "the same by name" },
-	{ "flags", "FLAGS", -16, 0, U_TEXT, get_flags, 0, "operation or ioend flags" },
+	{ "flags", "FLAGS", -26, 0, U_TEXT, get_flags, 0, "operation or ioend flags" },
 	{ "map", "MAPPING", -40, 0, U_TEXT, get_map, 0,
 	  "read>write mapping; the rule that an answer broke" },
 	{ "opflags", "", 0, 0, U_COUNT, get_number, N_OPFLAGS, "flags as a number" },

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Man pages, completion and installation.
+# Man pages, completion, installation, and what pages say of tests.
 
 bats_require_minimum_version 1.5.0
 
@@ -89,6 +89,8 @@ all_offer()
 @test "install and uninstall leave nothing but what they should" {
 	dest=$BATS_TEST_TMPDIR/dest
 	run -0 make -s install DESTDIR="$dest" PREFIX=/usr
+	# All was built; other tests run these programs meanwhile.
+	[[ $output != *"  "[A-Z]* ]]
 	[ -x "$dest/usr/bin/fuseiomap" ]
 	for c in top hist trace short inflight record diff; do
 		[ "$(readlink "$dest/usr/bin/fuseiomap-$c")" = fuseiomap ]
@@ -102,4 +104,24 @@ all_offer()
 	run -0 make -s uninstall DESTDIR="$dest" PREFIX=/usr
 	run -0 find "$dest" ! -type d
 	[ -z "$output" ]
+}
+
+@test "the matrix of docs/reliability.md: each test that it names exists, and is in it" {
+	local page=docs/reliability.md key file name n=0
+	while read -r key file name; do
+		file=${file%:}
+		[ -f "$file" ] || { echo "$key: no file $file"; return 1; }
+		case $file in
+		*.bats) grep -qF "@test \"$name\" {" "$file" ;;
+		*.c) grep -q "^static void $name(void \*\*state)$" "$file" ;;
+		esac || { echo "$key: no test '$name' in $file"; return 1; }
+		grep -q "^|.*\<$key\>" "$page" || { echo "$key: in no cell"; return 1; }
+		n=$((n + 1))
+	done < <(sed -n 's/^- \([A-Z][0-9]*\) \(tests\/.*\)/\1 \2/p' "$page")
+	[ "$n" -gt 30 ]
+	# Every cell has something, and each mark stands below.
+	run -1 grep -nE '^\|.*\| *\|' "$page"
+	for key in $(sed -n '/^|---/,/^$/s/^|[^|]*|//p' "$page" | grep -oE '\<[A-Z][0-9]+\>|– [a-z]' | tr -d ' ' | sort -u); do
+		grep -qE "^- ${key#–}( |\$)" "$page" || { echo "'$key' is not explained"; return 1; }
+	done
 }

@@ -64,6 +64,11 @@ refused()
 	refused 2 build/iomapfs --bad-map=nonsense /dev/null /tmp
 	[[ $stderr == *nonsense* ]]
 	refused 2 build/iomapfs --begin-error=ENONSENSE /dev/null /tmp
+	refused 2 build/iomapfs --format /dev/null /tmp
+	[[ $stderr == *--persist* ]]
+	for lie in --fuzz=nonsense --fuzz-share=101 --seed=-1 --die=nonsense --die=begin:x; do
+		refused 2 build/iomapfs "$lie" /dev/null /tmp
+	done
 	run --separate-stderr build/iomapfs /dev/null /tmp
 	[ "$status" = 1 ] || [ "$status" = 4 ]
 	[[ $stderr == */dev/null* || $stderr == *root* ]]

@@ -4,24 +4,13 @@
 # The data path keeps data: fio writes with a checksum in every block and
 # reads it back, over every combination of direct, buffered and appending.
 
+# bats file_tags=debug
+
 bats_require_minimum_version 1.5.0
 load lib
 
 setup() { fs_start; }
 teardown() { fs_stop; }
-
-# verify ARG…: fio, must end without an error; then once more from the disk
-verify()
-{
-	local job=(fio --name=v --directory="$MNT" --verify=crc32c --verify_fatal=1
-		--size=16m --bs=4k --ioengine=psync "$@")
-
-	"${job[@]}" --do_verify=1 --output="$BATS_TEST_TMPDIR/fio"  ||
-		{ cat "$BATS_TEST_TMPDIR/fio"; return 1; }
-	drop_caches
-	"${job[@]}" --verify_only=1 --output="$BATS_TEST_TMPDIR/fio" ||
-		{ cat "$BATS_TEST_TMPDIR/fio"; return 1; }
-}
 
 @test "the mount really uses iomap" {
 	events_on fuse_iomap_begin_done

@@ -4,6 +4,8 @@
 # FUSE without iomap works as before on the patched kernel, and nothing of
 # iomap is seen of it.
 
+# bats file_tags=debug
+
 bats_require_minimum_version 1.5.0
 load lib
 

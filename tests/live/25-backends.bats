@@ -131,6 +131,14 @@ busy_mix()
 	for b in bpf ftrace; do
 		grep -q fuse_iomap_buffered_write "$BATS_TEST_TMPDIR/$b.out"
 	done
+	both_start short --stacks
+	"$LOAD" "$MNT" short
+	both_stop
+	for b in bpf ftrace; do
+		grep -q '^iomapload;.*vfs_write_\[k\];.*iomap_file_buffered_write_\[k\]' \
+			"$BATS_TEST_TMPDIR/$b.out"
+		[ "$(awk '{ n += $NF } END { print n }' "$BATS_TEST_TMPDIR/$b.out")" = 4 ]
+	done
 }
 
 @test "top: the sums over all intervals" {
@@ -229,6 +237,50 @@ busy_mix()
 	done
 }
 
+@test "ftrace filters in the kernel by operation and kind, its stacks too" {
+	local events
+	tool_start trace --backend ftrace -j --stacks --op append-direct,zero --kind begin,ioend
+	events=$TRACEFS/instances/fuseiomap-$TOOL_PID/events/fuse
+	cat "$events"/fuse_iomap_begin{,_done}/filter "$events"/fuse_iomap_begin/trigger
+	grep -qF '(opflags & 0x1 && opflags & 0x10 && !(opflags & 0x8000008e)) || (opflags & 0x2 &&' \
+		"$events/fuse_iomap_begin/filter"
+	cmp "$events/fuse_iomap_begin/filter" "$events/fuse_iomap_begin_done/filter"
+	grep -q '^stacktrace.* if .*opflags & 0x10' "$events/fuse_iomap_begin/trigger"
+	# A star: there is a trigger, too.
+	[ "$(cat "$events"/fuse_iomap_{begin,end,end_done,ioend}/enable | xargs)" = "1* 0 0 1*" ]
+	"$LOAD" "$MNT" write 3 4096 --sync
+	"$LOAD" "$MNT" write 3 4096 --direct
+	tool_stop
+	complete "$TOOL_OUT"
+	[ "$(jq -r 'select(.type == "op") | "\(.kind) \(.op)"' "$TOOL_OUT" | sort | uniq -c | xargs)" = \
+		"3 begin append-direct 3 ioend append-direct" ]
+	[ "$(jq -r 'select(.type == "op") | .kernel_stack | length > 3' "$TOOL_OUT" | uniq)" = true ]
+}
+
+@test "flight recorder: the same trigger saves the same operations" {
+	local b
+	PIDS=()
+	BPF=$BATS_TEST_TMPDIR/bpf.out FTRACE=$BATS_TEST_TMPDIR/ftrace.out
+	for b in bpf ftrace; do
+		"$FUSEIOMAP" record --backend $b -o "$BATS_TEST_TMPDIR/$b.rec" \
+			--keep 60s --on short --after 5s 2>"$BATS_TEST_TMPDIR/$b.err" 3>&- &
+		PIDS+=($!)
+		wait_for ready "$BATS_TEST_TMPDIR/$b.err"
+	done
+	"$LOAD" "$MNT" write 20 4096
+	"$LOAD" "$MNT" short
+	for b in bpf ftrace; do
+		wait_for "saved '$BATS_TEST_TMPDIR/$b.rec'" "$BATS_TEST_TMPDIR/$b.err"
+		grep -q '^triggered by short: ' "$BATS_TEST_TMPDIR/$b.err"
+	done
+	both_stop
+	for b in bpf ftrace; do
+		"$FUSEIOMAP" trace -j -i "$BATS_TEST_TMPDIR/$b.rec" >"$BATS_TEST_TMPDIR/$b.out"
+	done
+	both_complete
+	same 40
+}
+
 @test "upstream's events only: the same sample, labelled" {
 	both_start hist -j --no-done
 	busy_mix
@@ -240,6 +292,25 @@ busy_mix()
 	done
 	both_complete
 	same 20
+}
+
+@test "upstream's events only: lines, filters and short writes are the same, too" {
+	local what
+	: >"$MNT/short"
+	for what in trace "trace --op append,read-direct" "trace --kind end" \
+		"trace --inode $(stat -c %i "$MNT/short")" "trace -n iomapload" short; do
+		echo "$what"
+		# shellcheck disable=SC2086
+		both_start $what -j --no-done
+		bash -c "for f in short other; do
+				$LOAD $MNT short --file=\$f
+				$LOAD $MNT read 4 4096 --direct --file=\$f
+			done; printf x >$MNT/short; printf x >$MNT/other"
+		sync
+		both_stop
+		both_complete
+		same 3
+	done
 }
 
 # without CAP…: run without these capabilities
@@ -265,16 +336,40 @@ without()
 	[ "$(jq -r 'select(.type == "header").backend' "$BATS_TEST_TMPDIR/out")" = bpf ]
 }
 
-@test "an instance that a killed run has left goes with the next run" {
-	"$FUSEIOMAP" hist --backend ftrace >/dev/null 2>"$BATS_TEST_TMPDIR/err" 3>&- &
-	pid=$!
-	wait_for ready "$BATS_TEST_TMPDIR/err"
-	[ "$(instances)" = "fuseiomap-$pid" ]
-	kill -KILL $pid
-	wait $pid || true
-	[ "$(instances)" = "fuseiomap-$pid" ]
-	"$FUSEIOMAP" hist --backend ftrace -q -- true
-	[ -z "$(instances)" ]
+@test "an instance that a killed run has left goes with the next run, whatever that is" {
+	for next in "hist --backend ftrace -q -- true" "hist --backend bpf -q -- true" \
+		"inflight -q"; do
+		"$FUSEIOMAP" hist --backend ftrace >/dev/null 2>"$BATS_TEST_TMPDIR/err" 3>&- &
+		pid=$!
+		wait_for ready "$BATS_TEST_TMPDIR/err"
+		[ "$(instances)" = "fuseiomap-$pid" ]
+		kill -KILL $pid
+		wait $pid || true
+		[ "$(instances)" = "fuseiomap-$pid" ]
+		# shellcheck disable=SC2086
+		"$FUSEIOMAP" $next
+		[ -z "$(instances)" ] || { echo "still there after $next"; return 1; }
+	done
+}
+
+# hide_btf COMMAND…: where the kernel's types cannot be seen
+hide_btf()
+{
+	unshare -m bash -c 'mount -t tmpfs none /sys/kernel/btf && exec "$@"' -- "$@"
+}
+
+@test "auto falls back to ftrace where there is no BTF" {
+	hide_btf "$FUSEIOMAP" hist -j -v -o "$BATS_TEST_TMPDIR/out" -- \
+		"$LOAD" --direct "$MNT" write 10 4096 2>"$BATS_TEST_TMPDIR/err"
+	grep -q 'using ftrace: this kernel has no BTF' "$BATS_TEST_TMPDIR/err"
+	[ "$(jq -r 'select(.type == "header").backend' "$BATS_TEST_TMPDIR/out")" = ftrace ]
+	complete "$BATS_TEST_TMPDIR/out"
+	[ "$(value "$BATS_TEST_TMPDIR/out" begin append-direct done)" = 10 ]
+	run --separate-stderr hide_btf "$FUSEIOMAP" hist --backend bpf -d 1
+	[ "$status" != 0 ]
+	[[ $stderr == *BTF* ]]
+	hide_btf "$FUSEIOMAP" inflight -j >"$BATS_TEST_TMPDIR/out"
+	[ "$(jq -r 'select(.type == "header").backend' "$BATS_TEST_TMPDIR/out")" = proc ]
 }
 
 @test "no instance stays after any signal that ends a run" {

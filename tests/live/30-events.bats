@@ -45,6 +45,55 @@ write4k()
 	(($(event_count fuse_iomap_bad_data) == 0))
 }
 
+@test "the ioend of writeback: where the data went, in bytes" {
+	fs_start
+	fallocate -l 64K "$MNT/first"	# the next one is not at address 0, which has no unit
+	events_on fuse_iomap_read_map fuse_iomap_write_map fuse_iomap_ioend
+	dd if=/dev/zero of="$MNT/f" bs=4k count=1 conv=fsync status=none
+	events_off
+	mapped=$(sed -nE '/type (hole|overwrite)/d
+		s/.* fuse_iomap_[a-z]+_map: .* offset 0x0 .* addr (0x[0-9a-f]+) .*/\1/p' "$EVENTS" | tail -n 1)
+	written=$(sed -nE 's/.* fuse_iomap_ioend: .* pos 0x0 .* new_addr (0x[0-9a-f]+).*/\1/p' "$EVENTS")
+	((mapped > 0)) && [ "$written" = "$mapped" ] || { cat "$EVENTS"; return 1; }
+}
+
+@test "idisksize: the size that the server has, in each event that tells it" {
+	local with=()
+	for e in "$TRACEFS"/events/fuse/fuse_iomap_*; do
+		grep -q idisksize "$e/format" && with+=("${e##*/}")
+	done
+	((${#with[@]} >= 6))
+	events_on "${with[@]}"
+	fs_start
+	dd if=/dev/zero of="$MNT/f" bs=8k count=1 conv=fsync status=none
+	cat "$MNT/f" >/dev/null
+	dd if="$MNT/f" of=/dev/null bs=8k count=1 iflag=direct status=none
+	truncate -s 4096 "$MNT/f"
+	fallocate -p -l 4096 "$MNT/f"
+	fs_stop
+	events_off
+	# isize:idisksize, in the order of what was done
+	sizes=$(sed -nE 's/.* isize 0x([0-9a-f]+) idisksize 0x([0-9a-f]+) .*/\1:\2/p' "$EVENTS" | uniq)
+	[ "$(grep -c fuse_iomap_ "$EVENTS")" = "$(grep -c ' idisksize 0x' "$EVENTS")" ]
+	case $(echo $sizes) in
+	"0:0 2000:0 2000:2000 1000:1000") ;;
+	*) echo "$sizes"; cat "$EVENTS"; return 1 ;;
+	esac
+}
+
+@test "an asynchronous direct write ends in a task, not in an interrupt" {
+	fs_start
+	dd if=/dev/zero of="$MNT/f" bs=1M count=4 oflag=direct status=none
+	events_on fuse_iomap_ioend fuse_iomap_ioend_done
+	fio --name=f --filename="$MNT/f" --rw=randwrite --bs=4k --size=4m --direct=1 \
+		--ioengine=libaio --iodepth=16 --overwrite=1 --output="$BATS_TEST_TMPDIR/fio"
+	events_off
+	(($(event_count fuse_iomap_ioend) == 1024))
+	(($(event_count fuse_iomap_ioend_done) == 1024))
+	# irqs-off, need-resched, hardirq or softirq, ...: the third is what it ran in.
+	run ! grep -E '\] ..[^.].*: fuse_iomap_ioend' "$EVENTS"
+}
+
 @test "every begin has one done, every ioend one, sent or not" {
 	fs_start
 	events_on fuse_iomap_begin fuse_iomap_begin_done fuse_iomap_ioend fuse_iomap_ioend_done

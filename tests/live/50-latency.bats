@@ -6,6 +6,8 @@
 # 820 ms lies low in the bin from 805.3 to 872.4 ms, so that what a slow or busy
 # machine adds by itself (some ms, or tens of them) stays inside.
 
+# bats file_tags=alone
+
 bats_require_minimum_version 1.5.0
 load lib
 

@@ -3,6 +3,8 @@
 #
 # Each knob of iomapfs shows in fuseiomap as what it is.
 
+# bats file_tags=debug
+
 bats_require_minimum_version 1.5.0
 load lib
 
@@ -57,11 +59,31 @@ write4k() { dd if=/dev/zero of="$MNT/f" bs=4k count=1 oflag=direct conv=notrunc 
 	[ "$(total ledger.begin.errors)" = 1 ]
 }
 
-@test "end-error and ioend-error" {
+@test "begin-error: one that fs/iomap takes for a command is an error like others" {
+	fs_start --begin-error=ENOTBLK
+	truncate -s 4096 "$MNT/f"
+	# It would be the end of the file.
+	measure dd if="$MNT/f" of=/dev/null bs=4k count=1 iflag=direct
+	[ "$status" = 1 ]
+	[[ $output == *"Input/output error"* ]]
+}
+
+@test "end-error: direct I/O fails with it, and fsync after a buffered write" {
 	fs_start --want-end --end-error=EIO
-	measure "$LOAD" --direct "$MNT" read 1 4096
-	"$LOAD" "$MNT" write 1 4096 || true
-	fs_stop
+	truncate -s 4096 "$MNT/f"
+	measure dd if="$MNT/f" of=/dev/null bs=4k count=1 iflag=direct
+	[ "$status" = 1 ]
+	[[ $output == *"Input/output error"* ]]
+	[ "$(total ledger.end.errors)" = 1 ]
+	measure dd if=/dev/zero of="$MNT/f" bs=4k count=1 oflag=direct conv=notrunc
+	[ "$status" = 1 ]
+	[[ $output == *"Input/output error"* ]]
+	measure dd if=/dev/zero of="$MNT/f" bs=4k count=1 conv=notrunc,fsync
+	[ "$status" = 1 ]
+	[[ $output == *"fsync failed"*"Input/output error"*"1+0 records out"* ]]
+}
+
+@test "ioend-error: the write fails with it" {
 	fs_start --ioend-error=EIO
 	measure dd if=/dev/zero of="$MNT/f" bs=4k count=1 oflag=direct
 	[[ $output == *"Input/output error"* ]]

@@ -137,16 +137,24 @@ dm_table()
 	dm_table "0 65536 linear $DEV 0"
 }
 
+# in_the_middle: return when a write of many mappings has some, and waits for the next
+in_the_middle()
+{
+	until grep -q '[1-9]' /sys/fs/fuse/connections/*/waiting; do sleep 0.05; done
+	sleep 1
+}
+export -f in_the_middle
+
 @test "signal: killed while it waits for the server" {
 	fs_start --extent-max=4096 --delay-begin=50ms
-	inspect bash -c "$LOAD $MNT once 0 1048576 & sleep 1; kill -9 \$!; wait"
+	inspect bash -c "$LOAD $MNT once 0 1048576 & in_the_middle; kill -9 \$!; wait"
 	[[ $(findings) =~ ^"signal EINTR append "[1-9][0-9]*/1048576\ ends=[01]$ ]]
 	whole
 }
 
 @test "mapping ended early: nobody asks for the next one" {
 	fs_start --extent-max=4096 --delay-begin=50ms --bad-attr=1
-	inspect bash -c "$LOAD $MNT once 0 1048576 & sleep 1; stat --cached=never $MNT/load; wait"
+	inspect bash -c "$LOAD $MNT once 0 1048576 & in_the_middle; stat --cached=never $MNT/load; wait"
 	[[ $(findings) =~ ^"mapping-ended - append "[1-9][0-9]*/1048576\ ends=0$ ]]
 	whole
 	grep -q "result=$(finding written)" "$BATS_TEST_TMPDIR/load.out"

@@ -4,6 +4,8 @@
 # fuseiomap inflight finds what hangs, says where and for whom, and does not hang
 # itself.
 
+# bats file_tags=alone
+
 bats_require_minimum_version 1.5.0
 load lib
 

@@ -4,6 +4,8 @@
 # fuseiomap-top as a person sees it, over a live load: in a terminal, with keys and
 # resizing; and its batch mode against what the load did.
 
+# bats file_tags=alone
+
 bats_require_minimum_version 1.5.0
 load lib
 

@@ -4,6 +4,8 @@
 # fuseiomap top in a terminal, over a recording: what a person sees and every kind
 # of key. No root, no patched kernel.
 
+# bats file_tags=alone
+
 bats_require_minimum_version 1.5.0
 
 TOP=build/fuseiomap

@@ -116,6 +116,18 @@ static void names_are_cut_between_characters(void **state)
 	assert_int_equal(text_width("\xe6\x97\xa5\xc3\xbc\x1b"), 4);
 }
 
+/* What is behind would move; the last column has nothing behind it. */
+static void text_keeps_to_its_column_but_in_the_last(void **state)
+{
+	assert_string_equal(line(&(struct thing){ "abcdefgh", 1 }, 0), "abcdef     1ns abcdefgh\n");
+	/* Of a path the end. */
+	assert_string_equal(line(&(struct thing){ "ab/cdefgh", 1 }, 0),
+			    "…defgh     1ns ab/cdefgh\n");
+	assert_string_equal(line(&(struct thing){ "a/\xe6\x97\xa5\xe6\x9c\xac\xe6\x97\xa5", 1 }, 0),
+			    "…\xe6\x9c\xac\xe6\x97\xa5      1ns a/\xe6\x97\xa5\xe6\x9c\xac\xe6\x97\xa5\n");
+	assert_string_equal(line(&(struct thing){ "a/bcde", 1 }, 0), "a/bcde     1ns a/bcde\n");
+}
+
 static void numbers_are_never_cut(void **state)
 {
 	static const struct column c = { "n", "N", 3, 0, U_COUNT, get_n, 0, "" };
@@ -175,6 +187,7 @@ static void csv_quotes_what_it_must(void **state)
 	assert_string_equal(csv("a\"b", 1), "\"a\"\"b\",1,1,\"a\"\"b\"\n");
 	assert_string_equal(csv("a\nb", 1), "\"a\nb\",1,1,\"a\nb\"\n");
 	assert_string_equal(csv("a b'", 1), "a b',1,1,a b'\n");
+	assert_string_equal(csv("a\x1b[\xff\rb", 1), "a?[??b,1,1,a?[??b\n");
 }
 
 static void json_has_the_same(void **state)
@@ -206,6 +219,7 @@ int main(void)
 		TEST(head_and_lines_align),
 		TEST(names_are_utf8),
 		TEST(names_are_cut_between_characters),
+		TEST(text_keeps_to_its_column_but_in_the_last),
 		TEST(numbers_are_never_cut),
 		TEST(units_in_text),
 		TEST(one_unit_for_times),

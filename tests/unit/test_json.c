@@ -70,6 +70,7 @@ static void names_are_escaped(void **state)
 		{ "plain", "plain" },
 		{ "", "" },
 		{ "a\"b\\c/d", "a\\\"b\\\\c/d" },
+		{ "a\xc2\x9b" "31m", "a\\u009b31m" },
 		{ "\n\t\r\x01\x1b[31m", "\\u000a\\u0009\\u000d\\u0001\\u001b[31m" },
 		{ "\x7f", "\\u007f" },
 		{ "gr\xc3\xbc\xc3\x9f", "gr\xc3\xbc\xc3\x9f" },

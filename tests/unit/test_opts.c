@@ -19,17 +19,12 @@
 
 static char said[512];		/* on stderr by the last parse() */
 
-/* Splits a line at blanks and parses it; what goes to stderr is kept. */
-static int parse(struct opts *o, const struct command *c, const char *line)
+/* What goes to stderr is kept. */
+static int parse_args(struct opts *o, const struct command *c, int argc, char **argv)
 {
-	static char copy[512];
-	char *argv[MAX_ARGS] = { "fuseiomap", NULL };
-	int argc = 1, code, saved = dup(2), fd[2];
+	int code, saved = dup(2), fd[2];
 	ssize_t n;
 
-	snprintf(copy, sizeof(copy), "%s", line);
-	for (char *s = strtok(copy, " "); s; s = strtok(NULL, " "))
-		argv[argc++] = s;
 	opts_init(o);
 	assert_int_equal(pipe(fd), 0);
 	dup2(fd[1], 2);
@@ -41,6 +36,19 @@ static int parse(struct opts *o, const struct command *c, const char *line)
 	said[n > 0 ? n : 0] = '\0';
 	close(fd[0]);
 	return code;
+}
+
+/* Splits a line at blanks. */
+static int parse(struct opts *o, const struct command *c, const char *line)
+{
+	static char copy[512];
+	char *argv[MAX_ARGS] = { "fuseiomap", NULL };
+	int argc = 1;
+
+	snprintf(copy, sizeof(copy), "%s", line);
+	for (char *s = strtok(copy, " "); s; s = strtok(NULL, " "))
+		argv[argc++] = s;
+	return parse_args(o, c, argc, argv);
 }
 
 /* A command that takes everything but arguments. */
@@ -251,6 +259,7 @@ static void junk_is_refused(void **state)
 		{ &cmd_top, "1 0", "'0'" },
 		{ &cmd_top, "1 2 3", "'3'" },
 		{ &cmd_top, "1 2x", "'2x'" },
+		{ &cmd_top, "1 -3", "'-3'" },
 		{ &cmd_inflight, "-- true", "'true'" },
 		{ &cmd_doctor, "-m /mnt", "'-m'" },
 	};
@@ -292,6 +301,26 @@ static void every_operation_has_a_name(void **state)
 	assert_int_equal(ops, (1 << FI_OPS) - 1);
 }
 
+/* Whatever the option, the one line says what would be right. */
+static void a_bad_value_is_told_what_is_expected(void **state)
+{
+	struct opts o;
+	char arg[64];
+
+	for (size_t i = 0; i < nr_options; i++) {
+		const struct opt *opt = &options[i];
+		struct command one = { .name = "one", .takes = opt->bit };
+		char *argv[] = { "fuseiomap", arg, NULL };
+
+		if (!opt->arg)
+			continue;
+		snprintf(arg, sizeof(arg), "--%s=", opt->name);
+		assert_int_equal(parse_args(&o, &one, 2, argv), FI_USAGE);
+		if (!strstr(said, "(expected: ") && !strstr(said, "(known: "))
+			fail_msg("--%s: %s", opt->name, said);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -302,6 +331,7 @@ int main(void)
 		cmocka_unit_test(sizes),
 		cmocka_unit_test(command_is_left_alone),
 		cmocka_unit_test(junk_is_refused),
+		cmocka_unit_test(a_bad_value_is_told_what_is_expected),
 		cmocka_unit_test(durations),
 		cmocka_unit_test(every_operation_has_a_name),
 	};

@@ -559,7 +559,7 @@ static void as_text(void **state)
 	columns_text(&t, columns.c, columns.n, &row, 0);
 	short_details(&t, &row);
 	assert_string_equal(t.s,
-		"0.000002     write         writer             1 d/f                           0   128K     64K     64K ENOSPC on the next mapping\n"
+		"0.000002     write         writer                1 d/f                           0   128K     64K     64K ENOSPC on the next mapping\n"
 		"             begin   0x0+128K write: hole+64K>unwritten+64K\n"
 		"             end     0x0+64K wrote 64K; sent: unknown why; answered ok\n"
 		"             next    0x10000+64K: ENOSPC\n");

@@ -171,6 +171,27 @@ static void a_full_table_gives_up_tasks_then_files(void **state)
 	snapshot_free(&s);
 }
 
+/* The table as large as it is when nobody says how large. */
+static void a_million_files_take_no_more_room(void **state)
+{
+	enum { FILES = 1000000 };
+	struct fi_record r = record(FI_BEGIN, FI_READ, 0, 4096, 0);
+	struct tally *t = tally_new(&all);
+	struct snapshot s = { 0 };
+	__u64 done = 0;
+
+	for (r.ino = 1; r.ino <= FILES; r.ino++)
+		tally_add(t, &r);
+	tally_read(t, &s);
+	assert_in_range(s.cells.n, 8193, 9500);
+	for (size_t i = 0; i < s.cells.n; i++)
+		done += s.cells.cell[i].v.done;
+	assert_int_equal(done, FILES);
+	assert_in_range(s.ledger.other, FILES - 9500, FILES - 8192);
+	tally_free(t);
+	snapshot_free(&s);
+}
+
 static void refused_answers_are_in_no_cell(void **state)
 {
 	struct fi_record r = { .kind = FI_REFUSED, .op = FI_WRITE };
@@ -264,6 +285,7 @@ int main(void)
 		cmocka_unit_test(short_ends_are_counted),
 		cmocka_unit_test(coarse_settings_make_few_cells),
 		cmocka_unit_test(a_full_table_gives_up_tasks_then_files),
+		cmocka_unit_test(a_million_files_take_no_more_room),
 		cmocka_unit_test(refused_answers_are_in_no_cell),
 		cmocka_unit_test(filters_pass_what_they_name),
 		cmocka_unit_test(listeners_hear_of_changes_only),

@@ -258,6 +258,18 @@ static void lines_fit_any_screen(void **state)
 			}
 	st.mode = MODE_TABLE;
 	press("1");
+	/* Details that were asked for, with room for a part of them, or for nothing. */
+	for (int detail = CHOICE_AUTO; detail <= CHOICE_HIDDEN; detail++)
+		for (int height = 1; height < 40; height++)
+			for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+				st.detail = detail;
+				show(sizes[i][0], height);
+			}
+	st.detail = CHOICE_SHOWN;
+	show(40, 10);
+	dump();
+	assert_true(find("/srv/data") > 0 && find(" wait") > 0 && has(9, "q quit"));
+	st.detail = CHOICE_AUTO;
 	show(40, 10);
 	dump();
 	/* Even there: what it is, a head, a row and the keys. */

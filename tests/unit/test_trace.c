@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -86,7 +87,7 @@ static void begin_as_text(void **state)
 	assert_memory_equal(text.s, "0.500000     begin   write-direct  fio ", 39);
 	assert_has(text.s, "    101 dir/file ");
 	assert_has(text.s, " 0x1000     8K       -  yes   100us   10us   20us   30us   40us ");
-	assert_has(text.s, " write|direct     hole+1M>unwritten+64K(new)\n");
+	assert_has(text.s, " write|direct               hole+1M>unwritten+64K(new)\n");
 	assert_int_equal(text.s[text.len - 1], '\n');
 	assert_int_not_equal(text.s[text.len - 2], ' ');
 }
@@ -116,6 +117,8 @@ static void failed_begin_has_no_mapping(void **state)
 	/* A number that is no errno is shown as it is. */
 	rec.error = -5000;
 	assert_has(line(), " -5000 ");
+	rec.error = INT_MIN;
+	assert_has(as_json(), "\"error\":-2147483648,\"errname\":\"-2147483648\"");
 }
 
 static void end_has_one_mapping(void **state)
@@ -147,7 +150,7 @@ static void ioend_has_its_own_fields(void **state)
 	rec.newsize = 12288;
 	rec.new_addr = 4096;
 	rec.io_dev = 1;
-	assert_has(line(), " unwritten|direct -\n");
+	assert_has(line(), " unwritten|direct           -\n");
 	as_json();
 	assert_has(json.text.s, "\"io_error\":-5,\"new_addr\":4096,\"newsize\":12288,\"io_dev\":1");
 	assert_not(json.text.s, "read_type");
