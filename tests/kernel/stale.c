@@ -322,13 +322,19 @@ static char *payload(const struct run *run, uint32_t i)
 	return (char *)words;
 }
 
+/* What a short write leaves is tried again, which tells why it was short. */
 static int write_all(int fd, const char *buf, size_t len, off_t off)
 {
-	ssize_t n = pwrite(fd, buf, len, off);
+	while (len) {
+		ssize_t n = pwrite(fd, buf, len, off);
 
-	if (n < 0)
-		return -errno;
-	return n < (ssize_t)len ? -ENOSPC : 0;
+		if (n < 0)
+			return -errno;
+		buf += n;
+		len -= n;
+		off += n;
+	}
+	return 0;
 }
 
 static int write_direct(const struct run *run, uint32_t i)
