@@ -64,8 +64,10 @@ static void take_interval(struct top *t)
 
 	interval_make(&t->iv, &t->now, &t->before);
 	for (size_t i = 0; i < c->n; i++)
-		if (!i || c->cell[i].key.dev != c->cell[i - 1].key.dev)
-			note_dev(t, c->cell[i].key.dev);
+		if (!i || c->cell[i]->key.dev != c->cell[i - 1]->key.dev)
+			note_dev(t, c->cell[i]->key.dev);
+	/* What nobody else has of it makes room. */
+	cells_clear(&t->before.cells);
 	if (t->history)
 		history_add(t->history, &t->iv);
 	t->st.stale = true;

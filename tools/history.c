@@ -12,35 +12,6 @@
 
 /* ---- differences --------------------------------------------------------- */
 
-static void diff_cell(struct cells *to, const struct cell *now, const struct cell *before)
-{
-	struct cell *c = cells_add(to);
-
-	c->key = now->key;
-	if (before)
-		cell_diff(&c->v, &now->v, &before->v);
-	else
-		c->v = now->v;
-}
-
-/* Both are sorted. Whatever happens in a cell, `done` grows. */
-static void diff_cells(struct cells *to, const struct cells *now, const struct cells *before)
-{
-	size_t b = 0;
-
-	to->n = 0;
-	for (size_t i = 0; i < now->n; i++) {
-		const struct cell *c = &now->cell[i], *old = NULL;
-
-		while (b < before->n && cell_key_cmp(&before->cell[b].key, &c->key) < 0)
-			b++;
-		if (b < before->n && !cell_key_cmp(&before->cell[b].key, &c->key))
-			old = &before->cell[b];
-		if (!old || old->v.done != c->v.done)
-			diff_cell(to, c, old);
-	}
-}
-
 static const struct fi_server *server_find(const struct snapshot *s,
 					   const struct fi_server_key *key)
 {
@@ -106,7 +77,7 @@ void interval_make(struct interval *iv, const struct snapshot *now,
 	d->missed = now->missed;
 	d->splits = now->splits;
 	d->upstream = now->upstream;
-	diff_cells(&d->cells, &now->cells, &before->cells);
+	cells_diff(&d->cells, &now->cells, &before->cells);
 	diff_servers(d, now, before);
 	diff_hists(d, now, before);
 	for (int op = 0; op < FI_OPS; op++)
@@ -222,8 +193,8 @@ static void pack(struct text *t, const struct interval *iv)
 	text_clear(t);
 	text_add(t, (char *)&head, sizeof(head));
 	for (size_t i = 0; i < d->cells.n; i++) {
-		text_add(t, (char *)&d->cells.cell[i].key, sizeof(struct fi_cell_key));
-		put_words(t, &d->cells.cell[i].v, WORDS(struct fi_cell));
+		text_add(t, (char *)&d->cells.cell[i]->key, sizeof(struct fi_cell_key));
+		put_words(t, &d->cells.cell[i]->v, WORDS(struct fi_cell));
 	}
 	for (size_t i = 0; i < d->nr_open; i++)
 		text_add(t, (char *)&d->open[i], sizeof(d->open[i]));
@@ -249,10 +220,10 @@ static void unpack(const unsigned char *p, struct interval *iv)
 	d->splits = head.splits;
 	d->upstream = head.upstream;
 	for (__u64 i = 0; i < head.nr_cells; i++) {
-		struct cell *c = cells_add(&d->cells);
+		struct fi_cell_key key;
 
-		get_bytes(&p, &c->key, sizeof(c->key));
-		get_words(&p, &c->v, WORDS(struct fi_cell));
+		get_bytes(&p, &key, sizeof(key));
+		get_words(&p, &cells_add(&d->cells, &key)->v, WORDS(struct fi_cell));
 	}
 	for (__u64 i = 0; i < head.nr_open; i++) {
 		struct fi_open o;

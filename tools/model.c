@@ -10,14 +10,64 @@
 
 /* ---- cells ---------------------------------------------------------------- */
 
-struct cell *cells_add(struct cells *c)
+/* Adds it to the users of the cell, too. */
+void cells_share(struct cells *c, struct cell *cell)
 {
 	if (c->n == c->size) {
 		c->size = c->size ? c->size * 2 : 16;
 		c->cell = xrealloc(c->cell, c->size * sizeof(*c->cell));
 	}
-	memset(&c->cell[c->n], 0, sizeof(*c->cell));
-	return &c->cell[c->n++];
+	cell->users++;
+	c->cell[c->n++] = cell;
+}
+
+static void cell_put(struct cell *cell)
+{
+	if (!--cell->users)
+		free(cell);
+}
+
+struct cell *cells_add(struct cells *c, const struct fi_cell_key *key)
+{
+	struct cell *cell = xcalloc(1, sizeof(*cell));
+
+	cell->key = *key;
+	cells_share(c, cell);
+	return cell;
+}
+
+struct cell *cells_own(struct cells *c, size_t i)
+{
+	struct cell *shared = c->cell[i], *own;
+
+	if (shared->users == 1)
+		return shared;
+	own = xrealloc(NULL, sizeof(*own));
+	*own = *shared;
+	own->users = 1;
+	cell_put(shared);
+	return c->cell[i] = own;
+}
+
+void cells_clear(struct cells *c)
+{
+	for (size_t i = 0; i < c->n; i++)
+		cell_put(c->cell[i]);
+	c->n = 0;
+}
+
+void cells_free(struct cells *c)
+{
+	cells_clear(c);
+	free(c->cell);
+	*c = (struct cells){ 0 };
+}
+
+void cells_copy(struct cells *to, const struct cells *from)
+{
+	cells_clear(to);
+	for (size_t i = 0; i < from->n; i++)
+		cells_share(to, from->cell[i]);
 }
 
 #define COMPARE(a, b, field)					\
@@ -45,15 +95,41 @@ static int key_cmp(const void *a, const void *b)
 	return cell_key_cmp(a, b);
 }
 
-void cells_sort(struct cells *c)
+static int cell_cmp(const void *pa, const void *pb)
 {
-	if (c->n)
-		qsort(c->cell, c->n, sizeof(*c->cell), key_cmp);
+	const struct cell *const *a = pa, *const *b = pb;
+
+	return cell_key_cmp(&(*a)->key, &(*b)->key);
 }
 
-const struct cell *cells_find(const struct cells *c, const struct fi_cell_key *key)
+static bool is_sorted(const struct cells *c)
 {
-	return c->n ? bsearch(key, c->cell, c->n, sizeof(*c->cell), key_cmp) : NULL;
+	for (size_t i = 1; i < c->n; i++)
+		if (cell_cmp(&c->cell[i - 1], &c->cell[i]) > 0)
+			return false;
+	return true;
+}
+
+/* Most lists come in order. */
+void cells_sort(struct cells *c)
+{
+	if (!is_sorted(c))
+		qsort(c->cell, c->n, sizeof(*c->cell), cell_cmp);
+}
+
+static int key_cell_cmp(const void *key, const void *pcell)
+{
+	const struct cell *const *cell = pcell;
+
+	return cell_key_cmp(key, &(*cell)->key);
+}
+
+struct cell *cells_find(const struct cells *c, const struct fi_cell_key *key)
+{
+	struct cell **found = c->n ? bsearch(key, c->cell, c->n, sizeof(*c->cell),
+					     key_cell_cmp) : NULL;
+
+	return found ? *found : NULL;
 }
 
 /*
@@ -73,7 +149,8 @@ void cell_merge(struct fi_cell *to, const struct fi_cell *from)
 		hist_merge(&to->lat, &from->lat);
 }
 
-void cell_diff(struct fi_cell *to, const struct fi_cell *now, const struct fi_cell *before)
+static void cell_diff(struct fi_cell *to, const struct fi_cell *now,
+		      const struct fi_cell *before)
 {
 	__u64 *t = &to->done;
 	const __u64 *n = &now->done, *b = &before->done;
@@ -83,18 +160,35 @@ void cell_diff(struct fi_cell *to, const struct fi_cell *now, const struct fi_ce
 	hist_diff(&to->lat, &now->lat, &before->lat);
 }
 
+/* From *at on: the cell itself or one with its key, or NULL. All before *at are smaller. */
+static const struct cell *cells_next(const struct cells *in, size_t *at, const struct cell *c)
+{
+	for (; *at < in->n; ++*at) {
+		int cmp;
+
+		if (in->cell[*at] == c)
+			return c;
+		cmp = cell_key_cmp(&in->cell[*at]->key, &c->key);
+		if (cmp >= 0)
+			return cmp ? NULL : in->cell[*at];
+	}
+	return NULL;
+}
+
+/* Whatever happens in a cell, `done` grows. */
 void cells_diff(struct cells *to, const struct cells *now, const struct cells *before)
 {
-	to->n = 0;
-	for (size_t i = 0; i < now->n; i++) {
-		const struct cell *old = cells_find(before, &now->cell[i].key);
-		struct cell *c = cells_add(to);
+	size_t at = 0;
 
-		c->key = now->cell[i].key;
-		if (old)
-			cell_diff(&c->v, &now->cell[i].v, &old->v);
-		else
-			c->v = now->cell[i].v;
+	cells_clear(to);
+	for (size_t i = 0; i < now->n; i++) {
+		struct cell *c = now->cell[i];
+		const struct cell *old = cells_next(before, &at, c);
+
+		if (!old)
+			cells_share(to, c);
+		else if (old != c && old->v.done != c->v.done)
+			cell_diff(&cells_add(to, &c->key)->v, &c->v, &old->v);
 	}
 }
 
@@ -103,10 +197,11 @@ void cells_diff(struct cells *to, const struct cells *now, const struct cells *b
 void snapshot_clear(struct snapshot *s)
 {
 	struct snapshot kept = {
-		.cells = { s->cells.cell, 0, s->cells.size },
 		.open = s->open, .server = s->server, .hists = s->hists,
 	};
 
+	cells_clear(&s->cells);
+	kept.cells = s->cells;
 	*s = kept;
 	if (s->hists)
 		memset(s->hists, 0, FI_HISTS * sizeof(*s->hists));
@@ -114,7 +209,7 @@ void snapshot_clear(struct snapshot *s)
 
 void snapshot_free(struct snapshot *s)
 {
-	free(s->cells.cell);
+	cells_free(&s->cells);
 	free(s->open);
 	free(s->server);
 	free(s->hists);
@@ -130,8 +225,8 @@ void snapshot_copy(struct snapshot *to, const struct snapshot *from)
 {
 	snapshot_free(to);
 	*to = *from;
-	to->cells.cell = copy_of(from->cells.cell, from->cells.n * sizeof(*from->cells.cell));
-	to->cells.size = from->cells.n;
+	to->cells = (struct cells){ 0 };
+	cells_copy(&to->cells, &from->cells);
 	to->open = copy_of(from->open, from->nr_open * sizeof(*from->open));
 	to->server = copy_of(from->server, from->nr_servers * sizeof(*from->server));
 	to->hists = copy_of(from->hists, from->hists ? FI_HISTS * sizeof(*from->hists) : 0);
@@ -234,7 +329,7 @@ static void parts_make(struct parts *parts, unsigned int by, const struct row_ma
 {
 	parts->part = xcalloc(now->cells.n + now->nr_open + 1, sizeof(*parts->part));
 	for (size_t i = 0; i < now->cells.n; i++) {
-		const struct cell *c = &now->cells.cell[i];
+		const struct cell *c = now->cells.cell[i];
 		const struct cell *old = cells_find(&before->cells, &c->key);
 
 		if (c->key.kind >= FI_KINDS || !row_matches(match, &c->key) ||

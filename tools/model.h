@@ -13,15 +13,19 @@
 #include "catalog.h"
 #include "fuseiomap.h"
 
-/* One cell, summed over the CPUs. The key is first: it is what is sorted by. */
+/*
+ * One cell, summed over the CPUs: 4 KiB, so snapshots share those that have not changed.
+ * One that is in several lists never changes again.
+ */
 struct cell {
 	struct fi_cell_key key;
+	size_t users;		/* lists that it is in */
 	struct fi_cell v;
 };
 
 /* Sorted by key: dev, ino, pid, tid, kind, op, type, flags. */
 struct cells {
-	struct cell *cell;
+	struct cell **cell;
 	size_t n;
 	size_t size;
 };
@@ -50,14 +54,20 @@ struct snapshot {
 };
 
 /* Adds an empty cell at the end; the caller fills it, then cells_sort(). */
-struct cell *cells_add(struct cells *c);
+struct cell *cells_add(struct cells *c, const struct fi_cell_key *key);
+void cells_share(struct cells *c, struct cell *cell);	/* adds one of another list */
+void cells_copy(struct cells *to, const struct cells *from);	/* shares all of them */
+struct cell *cells_own(struct cells *c, size_t i);	/* a copy in its place, if it is shared */
+void cells_clear(struct cells *c);	/* keeps its memory for the next reading */
+void cells_free(struct cells *c);
 void cells_sort(struct cells *c);
-const struct cell *cells_find(const struct cells *c, const struct fi_cell_key *key);
+struct cell *cells_find(const struct cells *c, const struct fi_cell_key *key);
 int cell_key_cmp(const struct fi_cell_key *a, const struct fi_cell_key *b);
 
 /* Empty, but keeps its memory for the next reading. */
 void snapshot_clear(struct snapshot *s);
 void snapshot_free(struct snapshot *s);
+/* Stands alone: it shares cells, which no one changes. */
 void snapshot_copy(struct snapshot *to, const struct snapshot *from);
 void snapshot_add_open(struct snapshot *s, const struct fi_open *o);	/* then ..._sort() */
 void snapshot_add_server(struct snapshot *s, const struct server *v);
@@ -66,8 +76,10 @@ void snapshot_sort(struct snapshot *s);
 /* Adds one CPU's part of a cell, or one cell to another. */
 void cell_merge(struct fi_cell *to, const struct fi_cell *from);
 
-/* to = now - before. Cells that `before` lacks count from zero. */
-void cell_diff(struct fi_cell *to, const struct fi_cell *now, const struct fi_cell *before);
+/*
+ * to = now - before, two sorted lists: those that have changed only. Cells that `before`
+ * lacks count from zero.
+ */
 void cells_diff(struct cells *to, const struct cells *now, const struct cells *before);
 
 /* ---- rows ---------------------------------------------------------------- */

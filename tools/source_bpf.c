@@ -47,6 +47,7 @@ struct bpf_source {
 	struct source base;
 	struct fuseiomap *skel;
 	struct ring_buffer *ring;
+	struct cells cells;	/* the reading before */
 	void *percpu;		/* one value of any per-CPU map, for all CPUs */
 	void *late;		/* one value of `lates` */
 	struct bpf_link *link[2 * MAX_EVENTS];
@@ -427,6 +428,7 @@ static void close_bpf(struct source *base)
 	fuseiomap__destroy(s->skel);
 	symbols_free(s->symbols);
 	tdestroy(s->stacks, free);
+	cells_free(&s->cells);
 	free(s->percpu);
 	free(s->late);
 	free(s);
@@ -555,29 +557,42 @@ static void stop_bpf(struct source *base)
 
 /* ---- reading ------------------------------------------------------------- */
 
+/*
+ * The sum of the CPUs. The whole of it is compared with what it was: a reading while a
+ * program counts may have a new `done` and an old rest, which the next one has to put right.
+ */
+static void add_cell(const struct bpf_source *s, struct cells *to, const struct fi_cell_key *key)
+{
+	struct cell *was = cells_find(&s->cells, key);
+	const struct fi_cell *parts = s->percpu;
+	struct fi_cell sum = parts[0];
+
+	for (int i = 1; i < s->ncpus; i++)
+		cell_merge(&sum, &parts[i]);
+	if (was && !memcmp(&was->v, &sum, sizeof(sum)))
+		cells_share(to, was);
+	else
+		cells_add(to, key)->v = sum;
+}
+
 static int read_cells(struct bpf_source *s, const struct bpf_map *map, struct cells *to)
 {
-	const struct fi_cell *parts = s->percpu;
 	struct fi_cell_key key, *prev = NULL;
 	int fd = bpf_map__fd(map);
 
-	to->n = 0;
+	cells_clear(to);
 	while (!bpf_map_get_next_key(fd, prev, &key)) {
-		struct cell *c;
-
 		prev = &key;
 		if (bpf_map_lookup_elem(fd, &key, s->percpu))
 			return -errno;
 		name_file(s, key.dev, key.ino);
-		c = cells_add(to);
-		c->key = key;
-		for (int i = 0; i < s->ncpus; i++)
-			cell_merge(&c->v, &parts[i]);
+		add_cell(s, to, &key);
 	}
 	cells_sort(to);
+	cells_copy(&s->cells, to);
 	for (size_t i = 0; i < to->n; i++)
-		if (!i || to->cell[i].key.tid != to->cell[i - 1].key.tid)
-			name_task(s, to->cell[i].key.tid, NULL);
+		if (!i || to->cell[i]->key.tid != to->cell[i - 1]->key.tid)
+			name_task(s, to->cell[i]->key.tid, NULL);
 	return 0;
 }
 

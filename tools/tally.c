@@ -6,14 +6,15 @@
 #include "tally.h"
 #include "text.h"
 
-/* Cells of full fineness where the settings have no limit: 35 MB for each reading. */
+/* Cells of full fineness where the settings have no limit: 35 MB, and more for changes. */
 #define MAX_CELLS	8192
 
 struct tally {
 	struct fi_settings settings;
-	struct cells cells;	/* in the order of their arrival */
+	struct cells cells;	/* new ones at the end until the next reading */
 	__u32 *index;		/* hash of keys: 1 + place in cells; 0: free */
 	size_t nr_index;	/* a power of two, at least twice the cells */
+	size_t nr_sorted;	/* cells there were when they were last in order */
 	struct fi_hist *hists;
 	struct fi_shares shares[FI_OPS];
 	__u64 other;
@@ -35,7 +36,7 @@ void tally_free(struct tally *t)
 {
 	if (!t)
 		return;
-	free(t->cells.cell);
+	cells_free(&t->cells);
 	free(t->index);
 	free(t->hists);
 	free(t);
@@ -59,26 +60,40 @@ static __u32 *slot_of(struct tally *t, const struct fi_cell_key *key)
 {
 	size_t at = hash(key) & (t->nr_index - 1);
 
-	while (t->index[at] && cell_key_cmp(&t->cells.cell[t->index[at] - 1].key, key))
+	while (t->index[at] && cell_key_cmp(&t->cells.cell[t->index[at] - 1]->key, key))
 		at = (at + 1) & (t->nr_index - 1);
 	return &t->index[at];
 }
 
-static void grow_index(struct tally *t)
+static void index_cells(struct tally *t, size_t nr_index)
 {
-	if (t->nr_index >= 2 * (t->cells.n + 1))
-		return;
-	t->nr_index = t->nr_index ? t->nr_index * 2 : 64;
+	t->nr_index = nr_index;
 	free(t->index);
 	t->index = xcalloc(t->nr_index, sizeof(*t->index));
 	for (size_t i = 0; i < t->cells.n; i++)
-		*slot_of(t, &t->cells.cell[i].key) = i + 1;
+		*slot_of(t, &t->cells.cell[i]->key) = i + 1;
 }
 
+static void grow_index(struct tally *t)
+{
+	if (t->nr_index < 2 * (t->cells.n + 1))
+		index_cells(t, t->nr_index ? t->nr_index * 2 : 64);
+}
+
+/* In order again, if there are new ones. */
+static void sort_cells(struct tally *t)
+{
+	if (t->nr_sorted == t->cells.n)
+		return;
+	cells_sort(&t->cells);
+	index_cells(t, t->nr_index);
+	t->nr_sorted = t->cells.n;
+}
+
+/* To be changed: not one that has been read. */
 static struct cell *cell_of(struct tally *t, struct fi_cell_key key)
 {
 	__u32 *slot;
-	struct cell *c;
 
 	grow_index(t);
 	slot = slot_of(t, &key);
@@ -88,11 +103,10 @@ static struct cell *cell_of(struct tally *t, struct fi_cell_key key)
 		slot = slot_of(t, &key);
 	}
 	if (!*slot) {
-		c = cells_add(&t->cells);
-		c->key = key;
+		cells_add(&t->cells, &key);
 		*slot = t->cells.n;
 	}
-	return &t->cells.cell[*slot - 1];
+	return cells_own(&t->cells, *slot - 1);
 }
 
 /* ---- adding --------------------------------------------------------------- */
@@ -158,12 +172,10 @@ void tally_add(struct tally *t, const struct fi_record *r)
 		count_hists(t, &d);
 }
 
-void tally_read(const struct tally *t, struct snapshot *to)
+void tally_read(struct tally *t, struct snapshot *to)
 {
-	to->cells.n = 0;
-	for (size_t i = 0; i < t->cells.n; i++)
-		*cells_add(&to->cells) = t->cells.cell[i];
-	cells_sort(&to->cells);
+	sort_cells(t);
+	cells_copy(&to->cells, &t->cells);
 	memcpy(to->shares, t->shares, sizeof(to->shares));
 	if (t->hists) {
 		if (!to->hists)

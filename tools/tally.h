@@ -22,7 +22,7 @@ void tally_add(struct tally *t, const struct fi_record *r);
  * Sets cells, hists and shares, and what of the ledger comes from the table
  * (other, cells_full); leaves the rest alone.
  */
-void tally_read(const struct tally *t, struct snapshot *to);
+void tally_read(struct tally *t, struct snapshot *to);
 
 /* What is counted of a record. */
 void done_of_record(struct fi_done *d, const struct fi_record *r);

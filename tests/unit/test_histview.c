@@ -20,10 +20,9 @@ static struct text text;
 
 static struct fi_cell *put(struct snapshot *s, int kind, int op, __u64 n, __u64 lat_ns)
 {
-	struct cell *cell = cells_add(&s->cells);
+	struct fi_cell_key key = { .dev = 34, .kind = kind, .op = op, .type = FI_TYPE_BAD };
+	struct cell *cell = cells_add(&s->cells, &key);
 
-	cell->key = (struct fi_cell_key){ .dev = 34, .kind = kind, .op = op,
-					  .type = FI_TYPE_BAD };
 	cell->v.done = n;
 	for (__u64 i = 0; i < n; i++)
 		fi_hist_add(&cell->v.lat, lat_ns);
@@ -37,7 +36,7 @@ static void put_of(struct snapshot *s, __u64 ino, __u32 pid, __u32 tid, __u8 typ
 	struct fi_cell_key *key;
 
 	put(s, FI_BEGIN, FI_READ, n, lat_ns);
-	key = &s->cells.cell[s->cells.n - 1].key;
+	key = &s->cells.cell[s->cells.n - 1]->key;
 	key->ino = ino;
 	key->pid = pid;
 	key->tid = tid;

@@ -14,10 +14,10 @@
 /* A cell in which n operations are done. */
 static struct cell *put(struct snapshot *s, __u32 dev, __u64 ino, int kind, int op, __u64 n)
 {
-	struct cell *cell = cells_add(&s->cells);
+	struct fi_cell_key key = { .dev = dev, .ino = ino, .kind = kind, .op = op,
+				   .pid = ino / 10, .tid = ino, .type = op % FI_TYPES };
+	struct cell *cell = cells_add(&s->cells, &key);
 
-	cell->key = (struct fi_cell_key){ .dev = dev, .ino = ino, .kind = kind, .op = op,
-					  .pid = ino / 10, .tid = ino, .type = op % FI_TYPES };
 	cell->v.done = n;
 	for (__u64 i = 0; i < n; i++)
 		fi_hist_add(&cell->v.lat, 1000 + i);
@@ -48,7 +48,7 @@ static void cells_are_found(void **state)
 		assert_int_equal(found->v.done, i);
 	}
 	assert_null(cells_find(&s.cells, &(struct fi_cell_key){ .dev = 9 }));
-	assert_null(cells_find(&(struct cells){ 0 }, &s.cells.cell[0].key));
+	assert_null(cells_find(&(struct cells){ 0 }, &s.cells.cell[0]->key));
 	snapshot_free(&s);
 }
 
@@ -86,14 +86,14 @@ static void intervals_add_up(void **state)
 		cells_sort(&snap[i].cells);
 		cells_diff(&diff, &snap[i].cells, &snap[i - 1].cells);
 		for (size_t c = 0; c < diff.n; c++) {
-			sum += diff.cell[c].v.done;
-			assert_int_equal(diff.cell[c].v.done, diff.cell[c].v.lat.n);
+			sum += diff.cell[c]->v.done;
+			assert_int_equal(diff.cell[c]->v.done, diff.cell[c]->v.lat.n);
 		}
 	}
 	assert_int_equal(sum, 110);
 	for (int i = 0; i < 4; i++)
 		snapshot_free(&snap[i]);
-	free(diff.cell);
+	cells_free(&diff);
 }
 
 static const struct snapshot nothing;
@@ -221,6 +221,45 @@ static void idle_rows_are_left_out(void **state)
 	rows_free(&rows);
 }
 
+/* What has not changed is one cell in all lists; a change is of one list only. */
+static void cells_are_shared_until_they_change(void **state)
+{
+	struct snapshot before = { 0 }, now = { 0 };
+	struct cells diff = { 0 };
+	struct cell *idle, *busy, *added;
+
+	idle = put(&before, 1, 10, FI_BEGIN, 0, 5);
+	busy = put(&before, 1, 20, FI_BEGIN, 0, 7);
+	snapshot_copy(&now, &before);
+	assert_ptr_equal(now.cells.cell[0], idle);
+	assert_ptr_equal(now.cells.cell[1], busy);
+	assert_int_equal(idle->users, 2);
+	cells_own(&now.cells, 1)->v.done++;
+	assert_ptr_not_equal(now.cells.cell[1], busy);
+	assert_int_equal(busy->v.done, 7);
+	assert_int_equal(busy->users, 1);
+	/* Nobody else has it: no copy. */
+	assert_ptr_equal(cells_own(&now.cells, 1), now.cells.cell[1]);
+	assert_ptr_equal(cells_own(&before.cells, 1), busy);
+	added = put(&now, 1, 15, FI_BEGIN, 0, 3);
+	cells_sort(&now.cells);
+	assert_ptr_equal(now.cells.cell[1], added);
+	cells_diff(&diff, &now.cells, &before.cells);
+	assert_int_equal(diff.n, 2);
+	assert_ptr_equal(diff.cell[0], added);
+	assert_int_equal(diff.cell[1]->v.done, 1);
+	assert_int_equal(diff.cell[1]->key.ino, 20);
+	snapshot_free(&before);
+	assert_int_equal(idle->users, 1);
+	snapshot_free(&now);
+	assert_int_equal(added->users, 1);
+	assert_int_equal(diff.cell[0]->v.done, 3);
+	/* Its memory is used again. */
+	cells_diff(&diff, &now.cells, &before.cells);
+	assert_int_equal(diff.n, 0);
+	cells_free(&diff);
+}
+
 static void copies_stand_alone(void **state)
 {
 	struct snapshot a = { .time_ns = 3 }, b = { 0 };
@@ -235,7 +274,7 @@ static void copies_stand_alone(void **state)
 	assert_int_equal(a.cells.n + a.nr_open + a.nr_servers + a.time_ns, 0);
 	snapshot_free(&a);
 	assert_int_equal(b.time_ns, 3);
-	assert_int_equal(b.cells.cell[0].v.done, 5);
+	assert_int_equal(b.cells.cell[0]->v.done, 5);
 	/* The oldest first. */
 	assert_int_equal(b.open[0].ino, 8);
 	assert_int_equal(b.open[1].ino, 9);
@@ -313,6 +352,7 @@ int main(void)
 		cmocka_unit_test(cells_are_found),
 		cmocka_unit_test(parts_of_cpus_add_up),
 		cmocka_unit_test(intervals_add_up),
+		cmocka_unit_test(cells_are_shared_until_they_change),
 		cmocka_unit_test(rows_of_any_kind_add_up),
 		cmocka_unit_test(rows_match),
 		cmocka_unit_test(rows_have_names),

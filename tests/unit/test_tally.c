@@ -45,7 +45,7 @@ static void a_begin_counts_its_mappings(void **state)
 {
 	struct fi_record r = record(FI_BEGIN, FI_WRITE, FUSE_IOMAP_OP_WRITE, 4096, 0);
 	struct snapshot s = tally_of(&all, &r, 1);
-	const struct cell *c = &s.cells.cell[0];
+	const struct cell *c = s.cells.cell[0];
 
 	assert_int_equal(s.cells.n, 1);
 	assert_int_equal(c->key.type, FUSE_IOMAP_TYPE_UNWRITTEN);
@@ -68,7 +68,7 @@ static void pure_overwrite_uses_the_read_mapping(void **state)
 
 	r.write.type = FUSE_IOMAP_TYPE_PURE_OVERWRITE;
 	s = tally_of(&all, &r, 1);
-	assert_int_equal(s.cells.cell[0].key.type, FUSE_IOMAP_TYPE_HOLE);
+	assert_int_equal(s.cells.cell[0]->key.type, FUSE_IOMAP_TYPE_HOLE);
 	assert_int_equal(s.hists[FI_H_MAPLEN(FUSE_IOMAP_TYPE_HOLE)].sum, 8192);
 	snapshot_free(&s);
 }
@@ -80,10 +80,10 @@ static void a_failed_begin_has_no_mappings(void **state)
 
 	r.error = -5;
 	s = tally_of(&all, &r, 1);
-	assert_int_equal(s.cells.cell[0].key.type, FI_TYPE_BAD);
-	assert_int_equal(s.cells.cell[0].v.errors, 1);
+	assert_int_equal(s.cells.cell[0]->key.type, FI_TYPE_BAD);
+	assert_int_equal(s.cells.cell[0]->v.errors, 1);
 	for (int i = 0; i < FI_TYPES; i++)
-		assert_int_equal(s.cells.cell[0].v.read_type[i] + s.hists[FI_H_MAPLEN(i)].n, 0);
+		assert_int_equal(s.cells.cell[0]->v.read_type[i] + s.hists[FI_H_MAPLEN(i)].n, 0);
 	snapshot_free(&s);
 }
 
@@ -128,9 +128,9 @@ static void coarse_settings_make_few_cells(void **state)
 	}
 	s = tally_of(&coarse, r, 100);
 	assert_int_equal(s.cells.n, 1);
-	assert_int_equal(s.cells.cell[0].v.done, 100);
-	assert_int_equal(s.cells.cell[0].key.ino, 0);
-	assert_int_equal(s.cells.cell[0].key.type, FI_TYPE_BAD);
+	assert_int_equal(s.cells.cell[0]->v.done, 100);
+	assert_int_equal(s.cells.cell[0]->key.ino, 0);
+	assert_int_equal(s.cells.cell[0]->key.type, FI_TYPE_BAD);
 	assert_null(s.hists);
 	snapshot_free(&s);
 }
@@ -155,7 +155,7 @@ static void a_full_table_gives_up_tasks_then_files(void **state)
 	tally_read(t, &s);
 	assert_in_range(s.cells.n, 81, 100);
 	for (size_t i = 0; i < s.cells.n; i++) {
-		const struct cell *c = &s.cells.cell[i];
+		const struct cell *c = s.cells.cell[i];
 
 		done += c->v.done;
 		other += c->key.flags ? c->v.done : 0;
@@ -185,11 +185,44 @@ static void a_million_files_take_no_more_room(void **state)
 	tally_read(t, &s);
 	assert_in_range(s.cells.n, 8193, 9500);
 	for (size_t i = 0; i < s.cells.n; i++)
-		done += s.cells.cell[i].v.done;
+		done += s.cells.cell[i]->v.done;
 	assert_int_equal(done, FILES);
 	assert_in_range(s.ledger.other, FILES - 9500, FILES - 8192);
 	tally_free(t);
 	snapshot_free(&s);
+}
+
+/* What has been read stays as it was; what did not change since is not copied. */
+static void readings_share_what_did_not_change(void **state)
+{
+	struct fi_record r = record(FI_BEGIN, FI_READ, 0, 4096, 0);
+	struct tally *t = tally_new(&all);
+	struct snapshot a = { 0 }, b = { 0 };
+
+	for (r.ino = 40; r.ino > 20; r.ino--)
+		tally_add(t, &r);
+	tally_read(t, &a);
+	/* New ones before, between and behind, and one that is there. */
+	for (r.ino = 10; r.ino < 60; r.ino += 5)
+		tally_add(t, &r);
+	tally_add(t, &r);
+	tally_read(t, &b);
+	assert_int_equal(a.cells.n, 20);
+	assert_int_equal(b.cells.n, 20 + 7);
+	for (size_t i = 0; i < a.cells.n; i++) {
+		struct cell *was = a.cells.cell[i], *is = cells_find(&b.cells, &was->key);
+
+		assert_int_equal(was->key.ino, 21 + i);
+		assert_int_equal(was->v.done, 1);
+		assert_int_equal(is->v.done, was->key.ino % 5 ? 1 : 2);
+		assert_int_equal(is == was, was->key.ino % 5 != 0);
+	}
+	for (size_t i = 1; i < b.cells.n; i++)
+		assert_true(cell_key_cmp(&b.cells.cell[i - 1]->key, &b.cells.cell[i]->key) < 0);
+	snapshot_free(&a);
+	tally_free(t);
+	assert_int_equal(b.cells.cell[0]->users, 1);
+	snapshot_free(&b);
 }
 
 static void refused_answers_are_in_no_cell(void **state)
@@ -286,6 +319,7 @@ int main(void)
 		cmocka_unit_test(coarse_settings_make_few_cells),
 		cmocka_unit_test(a_full_table_gives_up_tasks_then_files),
 		cmocka_unit_test(a_million_files_take_no_more_room),
+		cmocka_unit_test(readings_share_what_did_not_change),
 		cmocka_unit_test(refused_answers_are_in_no_cell),
 		cmocka_unit_test(filters_pass_what_they_name),
 		cmocka_unit_test(listeners_hear_of_changes_only),

@@ -36,13 +36,16 @@ static struct fi_cell *cell(struct snapshot *s, struct what w)
 {
 	struct fi_cell_key key = { .dev = w.dev, .ino = w.ino, .pid = w.pid, .tid = w.tid,
 				   .kind = w.kind, .op = w.op, .type = w.type };
-	struct cell *c = (struct cell *)cells_find(&s->cells, &key);
+	struct cell *c;
+	size_t i = 0;
 
-	if (!c) {
-		cells_add(&s->cells)->key = key;
+	if (!cells_find(&s->cells, &key)) {
+		cells_add(&s->cells, &key);
 		cells_sort(&s->cells);
-		c = (struct cell *)cells_find(&s->cells, &key);
 	}
+	while (cell_key_cmp(&s->cells.cell[i]->key, &key))
+		i++;
+	c = cells_own(&s->cells, i);
 	return &c->v;
 }
 
