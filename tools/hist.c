@@ -8,6 +8,12 @@ const struct percentile percentiles[PERCENTILES] = {
 	{ "p50", 0.5 }, { "p90", 0.9 }, { "p99", 0.99 }, { "p99.9", 0.999 },
 };
 
+/* All there is lies between the bins of the minimum and the maximum: most are outside. */
+static __u32 first_bin(const struct fi_hist *h)
+{
+	return fi_bin(~h->min_inv);
+}
+
 void hist_merge(struct fi_hist *to, const struct fi_hist *from)
 {
 	to->n += from->n;
@@ -16,7 +22,7 @@ void hist_merge(struct fi_hist *to, const struct fi_hist *from)
 		to->max = from->max;
 	if (from->min_inv > to->min_inv)
 		to->min_inv = from->min_inv;
-	for (__u32 i = 0; i < FI_BINS; i++)
+	for (__u32 i = first_bin(from); i <= fi_bin(from->max); i++)
 		to->slot[i] += from->slot[i];
 }
 
@@ -31,7 +37,7 @@ void hist_diff(struct fi_hist *to, const struct fi_hist *now, const struct fi_hi
 	memset(to, 0, sizeof(*to));
 	to->n = now->n - before->n;
 	to->sum = now->sum - before->sum;
-	for (__u32 i = 0; i < FI_BINS; i++) {
+	for (__u32 i = first_bin(now); i <= fi_bin(now->max); i++) {
 		to->slot[i] = now->slot[i] - before->slot[i];
 		if (!to->slot[i])
 			continue;

@@ -168,6 +168,8 @@ static int read_bucket(struct reader *rd, json_t *o, struct fi_hist *h, __u64 *s
 	bin = fi_bin(lo);
 	if (fi_bin_lo(bin) != lo || fi_bin_hi(bin) != hi)
 		return bad(rd, "these are not the bins of this version", "");
+	if (bin < fi_bin(~h->min_inv) || bin > fi_bin(h->max))
+		return bad(rd, "a bucket is below min or above max", "");
 	h->slot[bin] += n;
 	*sum += n;
 	return 0;
@@ -286,7 +288,7 @@ static void take_rows(struct result *r, const struct snapshot *last)
 	rows_make(&rows, BY_OP, NULL, last, &none, false);
 	for (size_t i = 0; i < rows.n; i++)
 		for (int k = 0; k < FI_KINDS; k++)
-			r->op[k][rows.row[i].key.op] = rows.row[i].kind[k];
+			r->op[k][rows.row[i].key.op] = rows.row[i].kind[k]->v;
 	rows_free(&rows);
 }
 
