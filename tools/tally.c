@@ -60,7 +60,7 @@ static __u32 *slot_of(struct tally *t, const struct fi_cell_key *key)
 {
 	size_t at = hash(key) & (t->nr_index - 1);
 
-	while (t->index[at] && cell_key_cmp(&t->cells.cell[t->index[at] - 1]->key, key))
+	while (t->index[at] && memcmp(&t->cells.cell[t->index[at] - 1]->key, key, sizeof(*key)))
 		at = (at + 1) & (t->nr_index - 1);
 	return &t->index[at];
 }
