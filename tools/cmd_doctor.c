@@ -259,7 +259,7 @@ static void list_mounts(struct doctor *d, const struct snapshot *s)
 		for (size_t r = 0; r < rows.n; r++)
 			if (rows.row[r].key.dev == m->dev)
 				for (int k = 0; k < FI_KINDS; k++)
-					seen += rows.row[r].kind[k].done;
+					seen += rows.row[r].kind[k]->v.done;
 		text_printf(&d->detail, "%s%s (%s, connection %u", comma, m->target,
 			    m->fstype, m->dev);
 		if (m->server_pid)

@@ -277,7 +277,7 @@ static void totals(struct frame *f, const struct top_state *st, int width)
 	char a[FMT_LEN], b[FMT_LEN], c[FMT_LEN];
 
 	for (int k = 0; k < FI_KINDS; k++) {
-		const struct fi_cell *v = all ? &all->kind[k] : NULL;
+		const struct fi_cell *v = all ? &all->kind[k]->v : NULL;
 		const struct fi_hist *h = v ? &v->lat : NULL;
 
 		line_add(l, looks[k], "%s%s", k ? "  " : "", names[k]);
@@ -294,7 +294,7 @@ static void totals(struct frame *f, const struct top_state *st, int width)
 			line_add(l, LOOK_PLAIN, " max %s", fmt_ns(c, sizeof(c), h->max));
 	}
 	line_add(l, LOOK_PLAIN, "  %s/s",
-		 fmt_bytes(a, sizeof(a), all ? all->kind[FI_END].written / s : 0));
+		 fmt_bytes(a, sizeof(a), all ? all->kind[FI_END]->v.written / s : 0));
 }
 
 /* What was seen since the start. */

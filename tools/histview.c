@@ -110,7 +110,7 @@ static const struct fi_hist *find_phase(const struct items *list, const struct w
 	if (!w->phase_now)
 		return list->hists ? &list->hists[FI_H_PHASE(kind, key->op, phase)] : NULL;
 	r = rows->n ? bsearch(key, rows->row, rows->n, sizeof(*r), row_cmp) : NULL;
-	return r ? &r->kind[kind].lat : NULL;
+	return r ? &r->kind[kind]->v.lat : NULL;
 }
 
 /* Without a table for it there are still the sums, in the cell. */
@@ -144,14 +144,14 @@ static void add_latencies(struct items *list, const struct histview *v, const st
 			const struct row *r = &list->rows[0].row[i];
 			struct item *it;
 
-			if (!r->kind[k].done)
+			if (!r->kind[k]->v.done)
 				continue;
 			it = item_add(list, v, w, LATENCY);
 			it->by = v->by | BY_KIND;
 			it->key = r->key;
 			it->key.kind = k;
-			it->cell = &r->kind[k];
-			it->h = &r->kind[k].lat;
+			it->cell = &r->kind[k]->v;
+			it->h = &r->kind[k]->v.lat;
 			add_phases(list, v, w, &r->key, k);
 		}
 }

@@ -10,15 +10,19 @@
 
 /* ---- cells ---------------------------------------------------------------- */
 
-/* Adds it to the users of the cell, too. */
+static struct cell *cell_get(struct cell *cell)
+{
+	cell->users++;
+	return cell;
+}
+
 void cells_share(struct cells *c, struct cell *cell)
 {
 	if (c->n == c->size) {
 		c->size = c->size ? c->size * 2 : 16;
 		c->cell = xrealloc(c->cell, c->size * sizeof(*c->cell));
 	}
-	cell->users++;
-	c->cell[c->n++] = cell;
+	c->cell[c->n++] = cell_get(cell);
 }
 
 static void cell_put(struct cell *cell)
@@ -36,17 +40,22 @@ struct cell *cells_add(struct cells *c, const struct fi_cell_key *key)
 	return cell;
 }
 
-struct cell *cells_own(struct cells *c, size_t i)
+static struct cell *cell_own(struct cell **cell)
 {
-	struct cell *shared = c->cell[i], *own;
+	struct cell *shared = *cell;
 
 	if (shared->users == 1)
 		return shared;
-	own = xrealloc(NULL, sizeof(*own));
-	*own = *shared;
-	own->users = 1;
+	*cell = xrealloc(NULL, sizeof(**cell));
+	**cell = *shared;
+	(*cell)->users = 1;
 	cell_put(shared);
-	return c->cell[i] = own;
+	return *cell;
+}
+
+struct cell *cells_own(struct cells *c, size_t i)
+{
+	return cell_own(&c->cell[i]);
 }
 
 void cells_clear(struct cells *c)
@@ -314,7 +323,7 @@ bool row_matches(const struct row_match *m, const struct fi_cell_key *key)
 /* A cell or an open operation that goes into a row. */
 struct part {
 	struct fi_cell_key key;		/* of the row */
-	const struct cell *cell;	/* NULL: an open operation */
+	struct cell *cell;		/* NULL: an open operation */
 	const struct cell *before;
 	__u8 kind;
 };
@@ -324,12 +333,23 @@ struct parts {
 	size_t n;
 };
 
+/* Cells are in order, and what rows of mounts and files are made by, too. */
+static void parts_sort(struct parts *parts)
+{
+	size_t i = 1;
+
+	while (i < parts->n && key_cmp(&parts->part[i - 1], &parts->part[i]) <= 0)
+		i++;
+	if (i < parts->n)
+		qsort(parts->part, parts->n, sizeof(*parts->part), key_cmp);
+}
+
 static void parts_make(struct parts *parts, unsigned int by, const struct row_match *match,
 		       const struct snapshot *now, const struct snapshot *before, bool idle)
 {
 	parts->part = xcalloc(now->cells.n + now->nr_open + 1, sizeof(*parts->part));
 	for (size_t i = 0; i < now->cells.n; i++) {
-		const struct cell *c = now->cells.cell[i];
+		struct cell *c = now->cells.cell[i];
 		const struct cell *old = cells_find(&before->cells, &c->key);
 
 		if (c->key.kind >= FI_KINDS || !row_matches(match, &c->key) ||
@@ -347,7 +367,7 @@ static void parts_make(struct parts *parts, unsigned int by, const struct row_ma
 			parts->part[parts->n++] = (struct part){
 				.key = reduce(&key, by), .kind = o->kind };
 	}
-	qsort(parts->part, parts->n, sizeof(*parts->part), key_cmp);
+	parts_sort(parts);
 }
 
 static struct row *row_add(struct rows *rows, const struct fi_cell_key *key)
@@ -359,23 +379,36 @@ static struct row *row_add(struct rows *rows, const struct fi_cell_key *key)
 		rows->row = xrealloc(rows->row, rows->size * sizeof(*rows->row));
 	}
 	r = &rows->row[rows->n++];
-	memset(r, 0, sizeof(*r));
-	r->key = *key;
+	*r = (struct row){ .key = *key };
+	for (int k = 0; k < FI_KINDS; k++)
+		r->kind[k] = cell_get(rows->none);
 	return r;
 }
 
-static void row_take(struct row *r, const struct part *p)
+static void row_take(struct row *r, const struct part *p, const struct cell *none)
 {
+	struct cell **sum = &r->kind[p->kind];
 	struct fi_cell diff;
 
 	if (!p->cell) {
 		r->in_flight++;
 	} else if (p->before) {
 		cell_diff(&diff, &p->cell->v, &p->before->v);
-		cell_merge(&r->kind[p->kind], &diff);
+		cell_merge(&cell_own(sum)->v, &diff);
+	} else if (*sum == none) {
+		cell_put(*sum);
+		*sum = cell_get(p->cell);
 	} else {
-		cell_merge(&r->kind[p->kind], &p->cell->v);
+		cell_merge(&cell_own(sum)->v, &p->cell->v);
 	}
+}
+
+static void rows_clear(struct rows *rows)
+{
+	for (size_t i = 0; i < rows->n; i++)
+		for (int k = 0; k < FI_KINDS; k++)
+			cell_put(rows->row[i].kind[k]);
+	rows->n = 0;
 }
 
 void rows_make(struct rows *rows, unsigned int by, const struct row_match *match,
@@ -384,20 +417,25 @@ void rows_make(struct rows *rows, unsigned int by, const struct row_match *match
 	struct parts parts = { 0 };
 	struct row *r = NULL;
 
-	rows->n = 0;
+	rows_clear(rows);
+	if (!rows->none)
+		rows->none = cell_get(xcalloc(1, sizeof(*rows->none)));
 	parts_make(&parts, by, match, now, before, idle);
 	for (size_t i = 0; i < parts.n; i++) {
 		const struct part *p = &parts.part[i];
 
 		if (!r || cell_key_cmp(&r->key, &p->key))
 			r = row_add(rows, &p->key);
-		row_take(r, p);
+		row_take(r, p, rows->none);
 	}
 	free(parts.part);
 }
 
 void rows_free(struct rows *rows)
 {
+	rows_clear(rows);
+	if (rows->none)
+		cell_put(rows->none);
 	free(rows->row);
 	*rows = (struct rows){ 0 };
 }

@@ -105,13 +105,14 @@ struct row_match {
 struct row {
 	struct fi_cell_key key;		/* parts that it is not made by are 0 */
 	__u64 in_flight;		/* now, not in the interval */
-	struct fi_cell kind[FI_KINDS];
+	struct cell *kind[FI_KINDS];	/* shared where there is one cell; never NULL */
 };
 
 struct rows {
 	struct row *row;
 	size_t n;
 	size_t size;
+	struct cell *none;	/* an empty one, of rows where nothing happened */
 };
 
 /*

@@ -193,33 +193,33 @@ GET(process)
 
 GET(done)
 {
-	v->u = ROW->kind[arg].done;
+	v->u = ROW->kind[arg]->v.done;
 }
 
 GET(sent)
 {
-	v->u = ROW->kind[arg].sent;
+	v->u = ROW->kind[arg]->v.sent;
 }
 
 GET(bytes)
 {
-	v->u = ROW->kind[FI_END].written;
+	v->u = ROW->kind[FI_END]->v.written;
 }
 
 GET(shorts)
 {
-	v->u = ROW->kind[FI_END].shorts;
+	v->u = ROW->kind[FI_END]->v.shorts;
 }
 
 GET(missing)
 {
-	v->u = ROW->kind[FI_END].missing;
+	v->u = ROW->kind[FI_END]->v.missing;
 }
 
 GET(errors)
 {
 	for (int k = 0; k < FI_KINDS; k++)
-		v->u += ROW->kind[k].errors;
+		v->u += ROW->kind[k]->v.errors;
 }
 
 GET(flight)
@@ -232,7 +232,7 @@ enum { P50, P99, MAX, MEAN, MEASURES };
 
 GET(latency)
 {
-	const struct fi_hist *h = &ROW->kind[arg / MEASURES].lat;
+	const struct fi_hist *h = &ROW->kind[arg / MEASURES]->v.lat;
 
 	v->none = !h->n;
 	switch (arg % MEASURES) {
@@ -256,9 +256,9 @@ GET(phase)
 	double sum = 0, part = 0;
 
 	for (int k = 0; k < FI_KINDS; k++) {
-		part += ROW->kind[k].phase_ns[arg];
+		part += ROW->kind[k]->v.phase_ns[arg];
 		for (int p = 0; p < FI_PHASES; p++)
-			sum += ROW->kind[k].phase_ns[p];
+			sum += ROW->kind[k]->v.phase_ns[p];
 	}
 	set_share(v, part, sum);
 }
@@ -266,7 +266,7 @@ GET(phase)
 GET(phase_ns)
 {
 	for (int k = 0; k < FI_KINDS; k++)
-		v->u += ROW->kind[k].phase_ns[arg];
+		v->u += ROW->kind[k]->v.phase_ns[arg];
 }
 
 /* Types that have no column of shares of their own. */
@@ -279,7 +279,7 @@ static bool is_other_type(int type)
 /* Share of a type in the mappings used; -1: the other types. */
 GET(type)
 {
-	const __u64 *n = ROW->kind[FI_BEGIN].used_type;
+	const __u64 *n = ROW->kind[FI_BEGIN]->v.used_type;
 	double sum = 0, part = 0;
 
 	for (int t = 0; t < FI_TYPES; t++) {
@@ -292,7 +292,7 @@ GET(type)
 
 GET(type_count)
 {
-	v->u = ROW->kind[FI_BEGIN].used_type[arg];
+	v->u = ROW->kind[FI_BEGIN]->v.used_type[arg];
 }
 
 /* -1: all kinds. */
@@ -721,7 +721,8 @@ static void sort_rows(struct table *t, int view, const struct table_order *order
 
 /* ---- tables -------------------------------------------------------------- */
 
-static const struct fi_cell nothing[FI_KINDS];
+static struct cell none;
+static struct cell *const nothing[FI_KINDS] = { &none, &none, &none };
 
 static void add_row(struct table *t, struct top_row row, int view, const struct filter *filter,
 		    double seconds)

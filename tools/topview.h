@@ -52,7 +52,7 @@ struct top_row {
 	const struct table_input *in;
 	struct fi_cell_key key;		/* parts that it is not made by are 0 */
 	unsigned int by;
-	const struct fi_cell *kind;	/* FI_KINDS of them */
+	struct cell *const *kind;	/* FI_KINDS of them */
 	__u64 in_flight;
 	const struct server *server;	/* NULL: not of that view */
 };

@@ -115,9 +115,9 @@ static void rows_of_any_kind_add_up(void **state)
 		rows_make(&rows, by, NULL, &now, &nothing, false);
 		for (size_t i = 0; i < rows.n; i++) {
 			for (int k = 0; k < FI_KINDS; k++) {
-				done += rows.row[i].kind[k].done;
-				assert_int_equal(rows.row[i].kind[k].done,
-						 rows.row[i].kind[k].lat.n);
+				done += rows.row[i].kind[k]->v.done;
+				assert_int_equal(rows.row[i].kind[k]->v.done,
+						 rows.row[i].kind[k]->v.lat.n);
 			}
 			in_flight += rows.row[i].in_flight;
 			assert_true(!i || cell_key_cmp(&rows.row[i - 1].key,
@@ -132,6 +132,33 @@ static void rows_of_any_kind_add_up(void **state)
 	assert_int_equal(rows.n, 4);
 	assert_int_equal(rows.row[3].key.dev, 9);
 	snapshot_free(&now);
+	rows_free(&rows);
+}
+
+/* A row of one cell is that cell; a sum is the row's own, and changes none. */
+static void rows_share_cells(void **state)
+{
+	struct snapshot now = { 0 };
+	struct rows rows = { 0 };
+	struct cell *alone, *one, *other;
+
+	alone = put(&now, 1, 10, FI_BEGIN, FI_READ, 1);
+	one = put(&now, 2, 20, FI_BEGIN, FI_READ, 2);
+	other = put(&now, 2, 20, FI_BEGIN, FI_WRITE, 4);
+	snapshot_sort(&now);
+	for (int i = 0; i < 2; i++) {
+		rows_make(&rows, BY_FILE, NULL, &now, &nothing, false);
+		assert_int_equal(rows.n, 2);
+		assert_ptr_equal(rows.row[0].kind[FI_BEGIN], alone);
+		assert_int_equal(rows.row[0].kind[FI_END]->v.done, 0);
+		assert_int_equal(rows.row[1].kind[FI_BEGIN]->v.done, 6);
+		assert_int_equal(rows.row[1].kind[FI_BEGIN]->v.lat.n, 6);
+		assert_int_equal(one->v.done + other->v.done + alone->v.done, 7);
+		assert_int_equal(alone->users, 2);
+		assert_int_equal(one->users, 1);
+	}
+	snapshot_free(&now);
+	assert_int_equal(rows.row[0].kind[FI_BEGIN]->v.done, 1);
 	rows_free(&rows);
 }
 
@@ -152,7 +179,7 @@ static void rows_match(void **state)
 	assert_int_equal(rows.n, 3);
 	assert_int_equal(rows.row[0].key.ino, 11);
 	assert_int_equal(rows.row[0].key.dev, 0);
-	assert_int_equal(rows.row[1].kind[FI_END].done, 4);
+	assert_int_equal(rows.row[1].kind[FI_END]->v.done, 4);
 	assert_int_equal(rows.row[2].in_flight, 1);
 	assert_true(row_matches(NULL, &match.key));
 	snapshot_free(&now);
@@ -214,7 +241,7 @@ static void idle_rows_are_left_out(void **state)
 	assert_int_equal(rows.n, 1);
 	assert_int_equal(rows.row[0].key.ino, 2);
 	assert_int_equal(rows.row[0].in_flight, 1);
-	assert_int_equal(rows.row[0].kind[FI_BEGIN].done, 0);
+	assert_int_equal(rows.row[0].kind[FI_BEGIN]->v.done, 0);
 	rows_make(&rows, BY_FILE, NULL, &now, &now, true);
 	assert_int_equal(rows.n, 3);
 	snapshot_free(&now);
@@ -354,6 +381,7 @@ int main(void)
 		cmocka_unit_test(intervals_add_up),
 		cmocka_unit_test(cells_are_shared_until_they_change),
 		cmocka_unit_test(rows_of_any_kind_add_up),
+		cmocka_unit_test(rows_share_cells),
 		cmocka_unit_test(rows_match),
 		cmocka_unit_test(rows_have_names),
 		cmocka_unit_test(idle_rows_are_left_out),

@@ -103,12 +103,12 @@ static void short_ends_are_counted(void **state)
 	s = tally_of(&all, r, 4);
 	rows_make(&rows, BY_OP, NULL, &s, &(struct snapshot){ 0 }, false);
 	assert_int_equal(rows.n, 2);
-	assert_int_equal(rows.row[0].kind[FI_END].shorts, 0);
-	assert_int_equal(rows.row[1].kind[FI_END].done, 3);
-	assert_int_equal(rows.row[1].kind[FI_END].shorts, 2);
-	assert_int_equal(rows.row[1].kind[FI_END].missing, 4096 + 4096);
-	assert_int_equal(rows.row[1].kind[FI_END].written, 12288 + 4096);
-	assert_int_equal(rows.row[1].kind[FI_END].lat.n, 0);
+	assert_int_equal(rows.row[0].kind[FI_END]->v.shorts, 0);
+	assert_int_equal(rows.row[1].kind[FI_END]->v.done, 3);
+	assert_int_equal(rows.row[1].kind[FI_END]->v.shorts, 2);
+	assert_int_equal(rows.row[1].kind[FI_END]->v.missing, 4096 + 4096);
+	assert_int_equal(rows.row[1].kind[FI_END]->v.written, 12288 + 4096);
+	assert_int_equal(rows.row[1].kind[FI_END]->v.lat.n, 0);
 	assert_int_equal(s.hists[FI_H_MISSING(FI_WRITE)].n, 2);
 	assert_int_equal(s.shares[FI_WRITE].n[0], 1);
 	assert_int_equal(s.shares[FI_WRITE].n[FI_SHARES - 1], 1);

@@ -842,8 +842,8 @@ static void intervals_add_up(void **state)
 		assert_true(history_get(history, seq, &back));
 		rows_make(&rows, BY_MOUNT, &all, &back.d, &none, false);
 		for (size_t i = 0; i < rows.n; i++) {
-			begins += rows.row[i].kind[FI_BEGIN].done;
-			ends += rows.row[i].kind[FI_END].done;
+			begins += rows.row[i].kind[FI_BEGIN]->v.done;
+			ends += rows.row[i].kind[FI_END]->v.done;
 		}
 	}
 	assert_int_equal(ends, 21 * 10);
