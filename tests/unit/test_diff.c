@@ -430,6 +430,8 @@ static void bad_files_are_refused(void **state)
 		  "line 3: these are not the bins of this version" },
 		{ HEADER WINDOW "{\"type\":\"hist\",\"what\":\"latency\",\"kind\":\"end\",\"op\":\"read\",\"n\":3,\"sum\":302,\"min\":100,\"max\":102,\"buckets\":[]}\n",
 		  "line 3: the buckets do not add up" },
+		{ HEADER WINDOW "{\"type\":\"hist\",\"what\":\"latency\",\"kind\":\"end\",\"op\":\"read\",\"n\":3,\"sum\":302,\"min\":104,\"max\":108,\"buckets\":[{\"lo\":96,\"hi\":104,\"n\":3}]}\n",
+		  "line 3: a bucket is below min or above max" },
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
