@@ -5,7 +5,7 @@
 # make demo         fuseiomap-top over a real load on a patched kernel in a VM
 # make check        all tests; in the debug kernel, those that find most, till CHECK_MINUTES=60
 # make check-debug  only those in the debug kernel, which looks for bugs; all of them
-# make bench        what watching costs, beside the alternatives, as a table
+# make bench        what watching costs, beside the alternatives, as a table (see tests/bench/run)
 # make soak         load for half an hour: memory stays flat, nothing is lost
 # make kernel       only the patched kernel (kept in a cache outside the tree)
 # make kernel BASE=7.4   which patches need work on another Linux
@@ -30,7 +30,7 @@ PKG_kernel := flex bison bc libssl-dev dwarves ccache xz-utils patch perl git sp
 	kmod rsync cpio python3-minimal qemu-system-x86
 PKG_test := procps e2fsprogs libcmocka-dev bats fio fuse3 dmsetup jq tmux trace-cmd \
 	python3-jsonschema bash-completion zsh fish mandoc stress-ng liburing-dev libcap2-bin
-PKG_bench := bpftrace linux-perf python3-minimal
+PKG_bench := bpftrace linux-perf python3-minimal xfsprogs
 
 CC := gcc
 CLANG := clang
@@ -95,7 +95,8 @@ check-debug: deps
 bench:
 	$(call install-packages,$(PKG_build) $(PKG_kernel) $(PKG_test) $(PKG_bench))
 	@$(MAKE) -s --no-print-directory $(B)/bench/pair $(B)/bench/makerec $(PROGRAMS) kernel
-	@tests/bench/run
+	@kernel/build --untraced
+	@tests/bench/run $(PARTS)
 
 # SOAK_MINUTES=N, 30 if not given
 soak: all kernel

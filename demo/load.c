@@ -179,6 +179,51 @@ static void do_read(const struct load *load)
 	close_file(load, fd);
 }
 
+/* arg[0] files, one call of arg[1] bytes in each */
+
+typedef ssize_t (*io_call)(int fd, uint8_t *buf, size_t size);
+
+static ssize_t write_start(int fd, uint8_t *buf, size_t size)
+{
+	return pwrite(fd, buf, size, 0);
+}
+
+static ssize_t read_start(int fd, uint8_t *buf, size_t size)
+{
+	return pread(fd, buf, size, 0);
+}
+
+static void each_file(const struct load *load, const char *op, int flags, io_call call)
+{
+	struct load one = *load;
+	uint8_t *buf = page_alloc(load->arg[1]);
+
+	fill(buf, load->arg[1], 0, load->tag);
+	for (uint64_t i = 0; i < load->arg[0]; i++) {
+		int fd;
+
+		if ((unsigned int)snprintf(one.path, sizeof(one.path), "%s.%llu", load->path,
+					   (unsigned long long)i) >= sizeof(one.path))
+			die(2, "%s: the name is too long", load->path);
+		fd = open_file(&one, flags);
+		expect(&one, op, 0, call(fd, buf, load->arg[1]), load->arg[1]);
+		close_file(&one, fd);
+	}
+	free(buf);
+	printf("op=%s calls=%llu bytes=%llu\n", op, (unsigned long long)load->arg[0],
+	       (unsigned long long)(load->arg[0] * load->arg[1]));
+}
+
+static void do_files(const struct load *load)
+{
+	each_file(load, "files", O_WRONLY | O_CREAT | O_TRUNC, write_start);
+}
+
+static void do_visit(const struct load *load)
+{
+	each_file(load, "visit", O_RDONLY, read_start);
+}
+
 static void do_verify(const struct load *load)
 {
 	static const size_t chunk = 1 << 20;
@@ -619,6 +664,8 @@ static const struct command {
 	{ "overwrite", 2, "N SIZE", "N writes of SIZE bytes from the start on", do_overwrite },
 	{ "sparse", 2, "N SIZE", "new file, data and hole in turn, N of each", do_sparse },
 	{ "read", 2, "N SIZE", "N reads of SIZE bytes from the start on", do_read },
+	{ "files", 2, "N SIZE", "N new files FILE.0 to FILE.N-1, one write to each", do_files },
+	{ "visit", 2, "N SIZE", "one read from each of N files", do_visit },
 	{ "verify", 0, "", "read all; each byte is what was written there, or 0", do_verify },
 	{ "short", 0, "", "new file, writes from buffers with a bad end", do_short },
 	{ "once", 2, "POS BYTES", "one write; says how far it came", do_once },

@@ -379,12 +379,25 @@ static bool is_asked_for(const struct side *s, char **names)
 	return asked;
 }
 
+/* What it takes to load the programs, which compares this kernel with another. */
+static int show_load(void)
+{
+	double from = cpu_ns();
+
+	load();
+	printf("{\"where\": \"native\", \"load_ns\": %.0f}\n", cpu_ns() - from);
+	pair__destroy(skel);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	int repetitions = argc > 1 ? atoi(argv[1]) : 0;
 
+	if (argc == 2 && !strcmp(argv[1], "load"))
+		return show_load();
 	if (repetitions < 1)
-		return fputs("usage: pair REPETITIONS [SIDE...]\n", stderr), 2;
+		return fputs("usage: pair REPETITIONS [SIDE...] | load\n", stderr), 2;
 	signal(SIGINT, on_signal);
 	signal(SIGTERM, on_signal);
 	signal(SIGPIPE, SIG_IGN);
