@@ -23,8 +23,8 @@ new_device()
 
 # Names, and what fio is to do in a file of 64 MiB. Of -8, each of 8 does an 8th of it.
 declare -A job=(
-	[randread-direct]="--rw=randread --bs=4k --direct=1 --io_size=8m"
-	[randwrite-direct]="--rw=randwrite --bs=4k --direct=1 --io_size=8m"
+	[randread-direct]="--rw=randread --bs=4k --direct=1 --io_size=32m"
+	[randwrite-direct]="--rw=randwrite --bs=4k --direct=1 --io_size=32m"
 	[randread-buffered]="--rw=randread --bs=4k --io_size=8m --invalidate=1"
 	[write-1m]="--rw=write --bs=1m --io_size=64m --end_fsync=1"
 	[read-1m]="--rw=read --bs=1m --io_size=64m --invalidate=1"
