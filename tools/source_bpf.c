@@ -558,16 +558,17 @@ static void stop_bpf(struct source *base)
 /* ---- reading ------------------------------------------------------------- */
 
 /*
- * The sum of the CPUs. The whole of it is compared with what it was: a reading while a
- * program counts may have a new `done` and an old rest, which the next one has to put right.
+ * The sum of the CPUs, from nothing: a reading while a program counts may have a bin whose
+ * maximum is not there yet, and merging leaves that to the next one. The whole of it is
+ * compared with what it was, since it may have a new `done` and an old rest, too.
  */
 static void add_cell(const struct bpf_source *s, struct cells *to, const struct fi_cell_key *key)
 {
 	struct cell *was = cells_find(&s->cells, key);
 	const struct fi_cell *parts = s->percpu;
-	struct fi_cell sum = parts[0];
+	struct fi_cell sum = { 0 };
 
-	for (int i = 1; i < s->ncpus; i++)
+	for (int i = 0; i < s->ncpus; i++)
 		cell_merge(&sum, &parts[i]);
 	if (was && !memcmp(&was->v, &sum, sizeof(sum)))
 		cells_share(to, was);
