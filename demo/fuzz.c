@@ -383,6 +383,8 @@ static void name_rules(struct answer *answer, uint64_t broken,
 	for (int i = 0; rule_name(i); i++)
 		if (broken >> i & 1)
 			fprintf(out, "%s%s", ftell(out) ? "," : "rules=", rule_name(i));
+	if (!broken)
+		fputs("kept", out);
 	fclose(out);
 }
 
@@ -433,10 +435,7 @@ static bool lie_wild(struct answer *answer)
 	for (uint64_t n = 1 + below(answer->chance, 3); n; n--)
 		break_map(answer, below(answer->chance, 2) ? &out->write : &out->read);
 	broken = fuzz_rules_broken(answer->fuzz, &answer->request->begin, out);
-	if (broken)
-		name_rules(answer, broken, fuzz_rule_name);
-	else
-		strcpy(answer->note, "kept");
+	name_rules(answer, broken, fuzz_rule_name);
 	return true;
 }
 
@@ -600,10 +599,7 @@ static bool lie_config(struct answer *answer)
 	for (uint64_t n = 1 + below(answer->chance, 3); n; n--)
 		break_config(answer, out);
 	broken = fuzz_config_rules_broken(out);
-	if (broken)
-		name_rules(answer, broken, fuzz_config_rule_name);
-	else
-		strcpy(answer->note, "kept");
+	name_rules(answer, broken, fuzz_config_rule_name);
 	return true;
 }
 
