@@ -54,6 +54,13 @@ run_job()
 	jq '.jobs[0] | .read.iops + .write.iops' "$tmp/fio"
 }
 
+# attach COMMAND [ARG]...: fuseiomap as $pid, attached when this returns
+attach()
+{
+	"$FUSEIOMAP" "$@" >"$tmp/out" 2>"$tmp/$1.err" & pid=$!
+	wait_for ready "$tmp/$1.err" >&2 || fail "fuseiomap $1 does not start"
+}
+
 # cpu_ns: processor time of $pid so far
 cpu_ns() { cut -d ' ' -f 1 "/proc/$pid/schedstat"; }
 
