@@ -65,7 +65,7 @@ static bool read_line(const char *path, char *buf, size_t size)
 
 static enum result test_btf(struct doctor *d)
 {
-	text_printf(&d->detail, "/sys/kernel/btf/vmlinux");
+	text_printf(&d->detail, KERNEL_BTF);
 	return d->types.vmlinux ? GOOD : MISSING;
 }
 
@@ -75,7 +75,7 @@ static enum result test_events(struct doctor *d, enum event_need need, enum resu
 	enum result result = GOOD;
 
 	for (size_t i = 0; i < nr_events; i++) {
-		if (events[i].need != need || event_exists(&d->types, events[i].name))
+		if (events[i].need != need || event_exists(&d->types, &events[i]))
 			continue;
 		text_printf(&d->detail, "%s%s", result == GOOD ? "not there: " : ", ",
 			    events[i].name);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <stdio.h>
+#include <string.h>
 
 #include <bpf/btf.h>
 
@@ -26,39 +26,56 @@ const struct event events[] = {
 const size_t nr_events = sizeof(events) / sizeof(events[0]);
 _Static_assert(sizeof(events) / sizeof(events[0]) <= MAX_EVENTS, "MAX_EVENTS");
 
+/*
+ * Notes which events there are, of types from number `id` on: a typedef goes with each
+ * tracepoint. One pass, since a kernel has some 100,000 types.
+ */
+static void find_events(struct kernel_types *t, const struct btf *btf, __u32 id)
+{
+	static const char prefix[] = "btf_trace_";
+
+	for (; id < btf__type_cnt(btf); id++) {
+		const struct btf_type *type = btf__type_by_id(btf, id);
+		const char *name;
+
+		if (!btf_is_typedef(type))
+			continue;
+		name = btf__name_by_offset(btf, type->name_off);
+		if (strncmp(name, prefix, strlen(prefix)))
+			continue;
+		for (size_t i = 0; i < nr_events; i++)
+			t->has_event[i] |= !strcmp(name + strlen(prefix), events[i].name);
+	}
+}
+
 bool kernel_types_open(struct kernel_types *t)
 {
+	struct btf *fuse;
+
 	*t = (struct kernel_types){ .vmlinux = btf__load_vmlinux_btf() };
 	if (!t->vmlinux)
 		return false;
-	t->fuse = btf__load_module_btf("fuse", t->vmlinux);
+	find_events(t, t->vmlinux, 1);
+	/* If it is a module; its types are numbered on. */
+	fuse = btf__load_module_btf("fuse", t->vmlinux);
+	if (fuse)
+		find_events(t, fuse, btf__type_cnt(t->vmlinux));
+	btf__free(fuse);
 	return true;
 }
 
 void kernel_types_close(struct kernel_types *t)
 {
-	btf__free(t->fuse);
 	btf__free(t->vmlinux);
 	*t = (struct kernel_types){ 0 };
 }
 
-static bool type_exists(const struct kernel_types *t, const char *name, __u32 kind)
+bool event_exists(const struct kernel_types *t, const struct event *e)
 {
-	if (t->vmlinux && btf__find_by_name_kind(t->vmlinux, name, kind) > 0)
-		return true;
-	return t->fuse && btf__find_by_name_kind(t->fuse, name, kind) > 0;
-}
-
-/* tp_btf programs need exactly this type, so it is the right thing to ask for. */
-bool event_exists(const struct kernel_types *t, const char *name)
-{
-	char type[64];
-
-	snprintf(type, sizeof(type), "btf_trace_%s", name);
-	return type_exists(t, type, BTF_KIND_TYPEDEF);
+	return t->has_event[e - events];
 }
 
 bool kfunc_exists(const struct kernel_types *t, const char *name)
 {
-	return type_exists(t, name, BTF_KIND_FUNC);
+	return t->vmlinux && btf__find_by_name_kind(t->vmlinux, name, BTF_KIND_FUNC) > 0;
 }

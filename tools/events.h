@@ -27,15 +27,18 @@ struct event {
 extern const struct event events[];
 extern const size_t nr_events;
 
-/* The kernel's types; the module's too if fuse is one. NULL: no BTF. */
+/* The file that the kernel's types are in. */
+#define KERNEL_BTF	"/sys/kernel/btf/vmlinux"
+
+/* The kernel's types, and which events they say there are. */
 struct kernel_types {
-	struct btf *vmlinux;
-	struct btf *fuse;	/* NULL if built in or not loaded */
+	struct btf *vmlinux;	/* NULL: no BTF */
+	bool has_event[MAX_EVENTS];	/* as in events[] */
 };
 
 bool kernel_types_open(struct kernel_types *t);
 void kernel_types_close(struct kernel_types *t);
-bool event_exists(const struct kernel_types *t, const char *name);
+bool event_exists(const struct kernel_types *t, const struct event *e);
 bool kfunc_exists(const struct kernel_types *t, const char *name);
 
 #endif

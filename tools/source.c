@@ -36,14 +36,9 @@ static int open_file(struct source **sp, const struct source_config *config)
 /* Why BPF will not do here, or NULL. */
 static const char *no_bpf(void)
 {
-	struct kernel_types types;
-
 	if (!may_load() || !may_trace())
 		return "not allowed to load BPF programs";
-	if (!kernel_types_open(&types))
-		return "this kernel has no BTF";
-	kernel_types_close(&types);
-	return NULL;
+	return access(KERNEL_BTF, R_OK) ? "this kernel has no BTF" : NULL;
 }
 
 int source_open(struct source **sp, const struct source_config *config)

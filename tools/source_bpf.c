@@ -98,7 +98,7 @@ static void leave_out(struct bpf_source *s, const struct event *e)
 static bool events_exist(const struct kernel_types *types, enum event_need need)
 {
 	for (size_t i = 0; i < nr_events; i++)
-		if (events[i].need == need && !event_exists(types, events[i].name))
+		if (events[i].need == need && !event_exists(types, &events[i]))
 			return false;
 	return true;
 }
@@ -112,7 +112,7 @@ static int pick_programs(struct bpf_source *s, const struct kernel_types *types)
 	info->splits = events_exist(types, EVENT_SPLIT);
 	for (size_t i = 0; i < nr_events; i++) {
 		const struct event *e = &events[i];
-		bool there = event_exists(types, e->name);
+		bool there = event_exists(types, e);
 
 		if (e->need == (info->upstream ? EVENT_DONE : EVENT_UPSTREAM))
 			leave_out(s, e);
