@@ -206,7 +206,8 @@ $(B)/bench/%: tests/bench/%.c $(B)/bench/%.skel.h
 
 # The programs and all that the groups of tests/run run
 unit: tools-needed
-	@$(MAKE) -s --no-print-directory -j$$(nproc) $(PROGRAMS) $(UNIT) $(KERNEL_TESTS) docs
+	@$(MAKE) -s --no-print-directory -j$$(nproc) $(PROGRAMS) $(UNIT) $(KERNEL_TESTS) \
+		$(B)/bench/pair docs
 
 # ---- man pages and completion, from the tables in the program
 docs: $(B)/man/.made $(addprefix $(B)/completion/,bash zsh fish)

@@ -31,11 +31,14 @@ static __always_inline void unlock_cpu(void)
 }
 
 /*
- * A program can still be preempted on its way out, and then the kernel skips
- * it for any other task that comes along on this CPU. So each event has the
- * same program twice, under two names. The first leaves a mark in its task; the
- * second takes the mark away, or does the work if there is none. That both are
- * skipped is improbable, and counted: skips of the first minus repairs.
+ * A program can still be preempted on its way out, and then the kernel skips it for any
+ * other task that comes along on this CPU. So each event has a second program. The first
+ * leaves a mark in its task; the second takes the mark away, or calls the first if there
+ * is none. That both are skipped is improbable, and counted: skips of the first minus
+ * repairs.
+ *
+ * A tail call, since the work would be verified twice otherwise, most of the time that
+ * loading takes.
  */
 enum mark {
 	MARK_BEGIN		= 1 << 0,
@@ -50,10 +53,11 @@ enum mark {
 	MARK_WRITE_MAP		= 1 << 9,
 	MARK_END_ERROR		= 1 << 10,
 	MARK_IOEND_ERROR	= 1 << 11,
+	MARK_REPAIR		= 1 << 12,	/* called by the second program */
 };
 
-/* The task's stack if the caller has to do the work, else NULL. */
-static __always_inline struct stack *enter(__u32 mark, bool again)
+/* The task's stack for the first program of an event, or NULL. */
+static __always_inline struct stack *enter(__u32 mark)
 {
 	struct fi_ledger *l = ledger();
 	struct stack *st;
@@ -62,44 +66,75 @@ static __always_inline struct stack *enter(__u32 mark, bool again)
 		return NULL;
 	st = task_stack(BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (!st) {
-		l->no_storage += !again;
+		l->no_storage++;
 		return NULL;
 	}
-	if (!again) {
+	if (st->marks & MARK_REPAIR) {
+		st->marks &= ~MARK_REPAIR;
+		l->repaired += enabled;
+	} else {
 		st->marks |= mark;
-		return st;
 	}
-	if (st->marks & mark) {
-		st->marks &= ~mark;
-		return NULL;
-	}
-	l->repaired += enabled;
 	return st;
 }
 
-/* A macro for the sake of those that run the same work on another event. */
-#define DO_ONE_OF_TWO(mark, again, work)			\
+/* Tells the second program of an event whether it has to call the first. */
+static __always_inline bool was_skipped(__u32 mark)
+{
+	struct stack *st = task_stack(0);
+
+	if (st && st->marks & mark) {
+		st->marks &= ~mark;
+		return false;
+	}
+	lock_cpu();
+	st = task_stack(BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (st)
+		st->marks |= MARK_REPAIR;
+	unlock_cpu();
+	return st;
+}
+
+/* Macros for the sake of those that run the same work on another event. */
+#define FIRST(mark, work)					\
 	do {							\
 		struct stack *st;				\
 								\
 		lock_cpu();					\
-		st = enter(mark, again);			\
+		st = enter(mark);				\
 		if (st)						\
 			work;					\
 		unlock_cpu();					\
 	} while (0)
 
-#define ONE_OF_TWO(name, event, mark, again, work, params...)	\
+/*
+ * User space puts the first program into the array; each event has its own, since only
+ * programs of the same event can call each other.
+ */
+#define SECOND(name, event, has_to_call)			\
+	struct {						\
+		__uint(type, BPF_MAP_TYPE_PROG_ARRAY);		\
+		__uint(max_entries, 1);				\
+		__type(key, __u32);				\
+		__type(value, __u32);				\
+	} name##_first SEC(".maps");				\
+								\
 	SEC("tp_btf/" #event)					\
-	int BPF_PROG(name, params)				\
+	int name##_again(__u64 *ctx)				\
 	{							\
-		DO_ONE_OF_TWO(mark, again, work);		\
+		if (has_to_call)				\
+			bpf_tail_call(ctx, &name##_first, 0);	\
 		return 0;					\
 	}
 
-#define PROGRAM(name, mark, work, params...)					\
-	ONE_OF_TWO(name, fuse_##name, mark, false, work, params)		\
-	ONE_OF_TWO(name##_again, fuse_##name, mark, true, work, params)
+#define PROGRAM(name, mark, work, params...)			\
+	SEC("tp_btf/fuse_" #name)				\
+	int BPF_PROG(name, params)				\
+	{							\
+		FIRST(mark, work);				\
+		return 0;					\
+	}							\
+	SECOND(name, fuse_##name, was_skipped(mark))
 
 /* ---- records ------------------------------------------------------------- */
 
@@ -872,14 +907,7 @@ static __noinline int on_request_end(const struct fuse_req *req)
 		unlock_cpu();				\
 		return 0;				\
 	}						\
-	SEC("tp_btf/fuse_" #name)			\
-	int BPF_PROG(name##_again, const struct fuse_req *req) \
-	{						\
-		lock_cpu();				\
-		on_##name(req);				\
-		unlock_cpu();				\
-		return 0;				\
-	}
+	SECOND(name, fuse_##name, true)
 
 REQUEST_PROGRAM(request_send)
 REQUEST_PROGRAM(request_sent)

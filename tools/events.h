@@ -18,7 +18,8 @@ enum event_need {
 
 struct event {
 	const char *name;	/* tracepoint, in system "fuse" */
-	const char *prog;	/* BPF program; there is a second one, "..._again" */
+	/* BPF program; there is a second one, "..._again", which finds it in "..._first" */
+	const char *prog;
 	enum event_need need;
 };
 

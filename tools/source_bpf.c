@@ -360,6 +360,26 @@ static int on_record(void *ctx, void *data, size_t size)
 
 /* ---- opening ------------------------------------------------------------- */
 
+/* What the second program of each event calls if the first was skipped. */
+static int link_seconds(const struct bpf_source *s)
+{
+	static const __u32 zero;
+	char array[64];
+
+	for (size_t i = 0; i < nr_events; i++) {
+		struct bpf_program *first = program(s, events[i].prog, "");
+		int fd = bpf_program__fd(first);
+
+		if (!bpf_program__autoload(first))
+			continue;
+		snprintf(array, sizeof(array), "%s_first", events[i].prog);
+		if (bpf_map_update_elem(bpf_object__find_map_fd_by_name(s->skel->obj, array),
+					&zero, &fd, BPF_ANY))
+			return -errno;
+	}
+	return 0;
+}
+
 static int load(struct bpf_source *s)
 {
 	const struct fi_settings *set = &s->base.config.settings;
@@ -380,6 +400,8 @@ static int load(struct bpf_source *s)
 	if (err)
 		return err;
 	err = fuseiomap__load(s->skel);
+	if (!err)
+		err = link_seconds(s);
 	if (!err && set->records) {
 		s->ring = ring_buffer__new(bpf_map__fd(s->skel->maps.records), on_record,
 					   s, NULL);

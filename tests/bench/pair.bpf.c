@@ -88,29 +88,24 @@ BENCH_PART(storage, exit, !!task_stack(BPF_LOCAL_STORAGE_GET_F_CREATE))
 BENCH_PART(preemption, exit, stop_preemption())
 BENCH_PART(cell, exit, find_cell())
 
-#define BENCH_BEGIN(name, again)						\
-	SEC("tp_btf/sys_enter")							\
-	int BPF_PROG(name, void *regs, long id)					\
-	{									\
-		if (id == SYS_GETPPID && is_its_task())				\
-			DO_ONE_OF_TWO(MARK_BEGIN, again,			\
-				      on_begin(st, its_inode(), 0, 4096, 0));	\
-		return 0;							\
-	}
+SEC("tp_btf/sys_enter")
+int BPF_PROG(bench_begin, void *regs, long id)
+{
+	if (id == SYS_GETPPID && is_its_task())
+		FIRST(MARK_BEGIN, on_begin(st, its_inode(), 0, 4096, 0));
+	return 0;
+}
+
+SECOND(bench_begin, sys_enter, ctx[1] == SYS_GETPPID && is_its_task() && was_skipped(MARK_BEGIN))
 
 /* The exit does not tell which call it is of: the process makes no other meanwhile. */
-#define BENCH_DONE(name, again)							\
-	SEC("tp_btf/sys_exit")							\
-	int BPF_PROG(name, void *regs, long ret)				\
-	{									\
-		if (enabled && is_its_task())					\
-			DO_ONE_OF_TWO(MARK_BEGIN_DONE, again,			\
-				      on_begin_done(ctx, st, its_inode(), 0, 4096, 0, \
-						    &bench_answer, 0));		\
-		return 0;							\
-	}
+SEC("tp_btf/sys_exit")
+int BPF_PROG(bench_done, void *regs, long ret)
+{
+	if (enabled && is_its_task())
+		FIRST(MARK_BEGIN_DONE, on_begin_done(ctx, st, its_inode(), 0, 4096, 0,
+						     &bench_answer, 0));
+	return 0;
+}
 
-BENCH_BEGIN(bench_begin, false)
-BENCH_BEGIN(bench_begin_again, true)
-BENCH_DONE(bench_done, false)
-BENCH_DONE(bench_done_again, true)
+SECOND(bench_done, sys_exit, enabled && is_its_task() && was_skipped(MARK_BEGIN_DONE))
