@@ -375,7 +375,7 @@ char *catalog_mount_name(const struct catalog *c, __u32 dev, char *buf, size_t s
 	const struct mount *m = catalog_mount(c, dev);
 
 	if (m)
-		snprintf(buf, size, "%s", m->target);
+		put_str(BOUNDED(buf, size), m->target);
 	else
 		snprintf(buf, size, "dev %u:%u", DEV_MAJOR(dev), DEV_MINOR(dev));
 	return buf;
@@ -384,20 +384,26 @@ char *catalog_mount_name(const struct catalog *c, __u32 dev, char *buf, size_t s
 char *catalog_file_name(const struct catalog *c, __u32 dev, __u64 ino, char *buf, size_t size)
 {
 	const struct file *f = catalog_file(c, dev, ino);
+	struct bounded *b = BOUNDED(buf, size);
 
-	if (f && f->path[0])
-		snprintf(buf, size, "%s%s", f->whole ? "" : ".../", f->path);
-	else
-		snprintf(buf, size, "#%llu", (unsigned long long)ino);
+	if (f && f->path[0]) {
+		put_str(b, f->whole ? "" : ".../");
+		put_str(b, f->path);
+	} else {
+		put_str(b, "#");
+		put_u64(b, ino, 1);
+	}
 	return buf;
 }
 
 char *catalog_file_path(const struct catalog *c, __u32 dev, __u64 ino, char *buf, size_t size)
 {
 	char name[FI_PATH_LEN + 8], mount[256];
+	struct bounded *b = BOUNDED(buf, size);
 
-	catalog_mount_name(c, dev, mount, sizeof(mount));
+	put_str(b, catalog_mount_name(c, dev, mount, sizeof(mount)));
 	catalog_file_name(c, dev, ino, name, sizeof(name));
-	snprintf(buf, size, "%s%s%s", mount, name[0] == '#' ? " " : "/", name);
+	put_str(b, name[0] == '#' ? " " : "/");
+	put_str(b, name);
 	return buf;
 }

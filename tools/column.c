@@ -16,13 +16,19 @@ static void value_clear(struct value *v)
 	v->s[0] = '\0';
 }
 
-static void value_text(char *buf, size_t size, enum unit unit, const struct value *v,
-		       double seconds)
+void value_str(struct value *v, const char *s, size_t most)
 {
+	put_mem(BOUNDED(v->s, sizeof(v->s)), s, strnlen(s, most));
+}
+
+/* A number, in buf. */
+static void number_text(char *buf, size_t size, enum unit unit, const struct value *v,
+			double seconds)
+{
+	struct bounded *b = BOUNDED(buf, size);
+	int64_t number = v->u;
+
 	switch (unit) {
-	case U_TEXT:
-		snprintf(buf, size, "%s", v->s);
-		break;
 	case U_RATE:
 		if (seconds > 0) {
 			fmt_count(buf, size, v->u / seconds);
@@ -30,7 +36,7 @@ static void value_text(char *buf, size_t size, enum unit unit, const struct valu
 		}
 		/* fall through */
 	case U_COUNT:
-		snprintf(buf, size, "%" PRIu64, v->u);
+		put_u64(b, v->u, 1);
 		break;
 	case U_NS:
 		fmt_ns(buf, size, v->u);
@@ -42,19 +48,23 @@ static void value_text(char *buf, size_t size, enum unit unit, const struct valu
 		fmt_bytes(buf, size, v->u);
 		break;
 	case U_OFFSET:
-		snprintf(buf, size, "%#" PRIx64, v->u);
+		put_hex(b, v->u);
 		break;
 	case U_PERMILLE:
-		snprintf(buf, size, "%u%%", (unsigned int)((v->u + 5) / 10));
+		put_u64(b, (unsigned int)((v->u + 5) / 10), 1);
+		put_str(b, "%");
 		break;
 	case U_SIGNED:
-		snprintf(buf, size, "%" PRId64, (int64_t)v->u);
+		put_str(b, number < 0 ? "-" : "");
+		put_u64(b, number < 0 ? -v->u : v->u, 1);
 		break;
 	case U_BOOL:
-		snprintf(buf, size, "%s", v->u ? "yes" : "no");
+		put_str(b, v->u ? "yes" : "no");
 		break;
 	case U_REAL:
 		snprintf(buf, size, "%.4g", v->d);
+		break;
+	case U_TEXT:
 		break;
 	}
 }
@@ -73,23 +83,27 @@ static void put_value(struct text *t, const struct column *c, const void *row, d
 		      bool whole)
 {
 	struct value v;
-	char buf[sizeof(v.s)];
+	char number[FMT_LEN];
+	const char *s = number;
 	int width = column_width(c);
 
 	value_clear(&v);
-	strcpy(buf, "-");
 	c->get(row, c->arg, &v);
-	if (!v.none)
-		value_text(buf, sizeof(buf), c->unit, &v, seconds);
-	/* A cut number would be another number; rather let the column be wider. */
-	if (c->unit != U_TEXT && (int)strlen(buf) > abs(width))
-		text_add(t, buf, strlen(buf));
-	else if (whole)
-		text_safe(t, buf);
-	else if (width < 0 && strchr(buf, '/'))
-		text_cell_end(t, buf, -width);
+	if (v.none)
+		s = "-";
+	else if (c->unit == U_TEXT)
+		s = v.s;
 	else
-		text_cell(t, buf, width);
+		number_text(number, sizeof(number), c->unit, &v, seconds);
+	/* A cut number would be another number; rather let the column be wider. */
+	if (c->unit != U_TEXT && (int)strlen(s) > abs(width))
+		text_str(t, s);
+	else if (whole)
+		text_safe(t, s);
+	else if (width < 0 && strchr(s, '/'))
+		text_cell_end(t, s, -width);
+	else
+		text_cell(t, s, width);
 }
 
 void column_text(struct text *t, const struct column *c, const void *row, double seconds)
@@ -134,7 +148,7 @@ void columns_text_head(struct text *t, const struct column *c, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		if (!c[i].width)
 			continue;
-		text_add(t, sep, strlen(sep));
+		text_str(t, sep);
 		text_cell(t, c[i].head, column_width(&c[i]));
 		sep = " ";
 	}
@@ -153,7 +167,7 @@ void columns_text(struct text *t, const struct column *c, size_t n, const void *
 	for (size_t i = 0; i < n; i++) {
 		if (!c[i].width)
 			continue;
-		text_add(t, sep, strlen(sep));
+		text_str(t, sep);
 		/* Nothing is behind the last one that would have to stay in its place. */
 		put_value(t, &c[i], row, seconds, i + 1 == n && c[i].width < 0);
 		sep = " ";

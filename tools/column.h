@@ -34,6 +34,9 @@ struct value {
 	char s[1024];	/* U_TEXT; a path fits */
 };
 
+/* The text, cut at `most` bytes and at the room that there is. */
+void value_str(struct value *v, const char *s, size_t most);
+
 struct column {
 	const char *name;	/* JSON key */
 	const char *head;

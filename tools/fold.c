@@ -61,7 +61,7 @@ static void add_frame(struct text *t, const char *frame, size_t len, const char 
 		add_name(t, module + 1, frame + len - module - 1);
 	else
 		add_name(t, frame, plus ? (size_t)(plus - frame) : len);
-	text_add(t, suffix, strlen(suffix));
+	text_str(t, suffix);
 }
 
 /* From the last line to the first: the outermost frame comes first. */

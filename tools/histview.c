@@ -549,7 +549,7 @@ static void text_title(struct text *t, const struct item *it)
 	const char *sep = " ";
 	struct value v;
 
-	text_add(t, whats[it->what].title, strlen(whats[it->what].title));
+	text_str(t, whats[it->what].title);
 	for (size_t i = 0; i < ARRAY_SIZE(columns); i++) {
 		const struct column *c = &columns[i].c;
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "names.h"
+#include "text.h"
 
 const char *const kind_name[FI_RECORD_KINDS] = {
 	[FI_BEGIN] = "begin",
@@ -89,27 +90,30 @@ int name_index(const char *const *names, size_t n, const char *name, size_t len)
 
 char *flags_text(char *buf, size_t size, const struct flag_name *names, __u32 flags)
 {
-	size_t at = 0;
+	struct bounded *b = BOUNDED(buf, size);
 
 	buf[0] = '\0';
-	for (; names->name && at < size; names++) {
+	for (; names->name; names++) {
 		if (!(flags & names->bit))
 			continue;
-		at += snprintf(buf + at, size - at, "%s%s", at ? "|" : "", names->name);
+		put_str(b, buf[0] ? "|" : "");
+		put_str(b, names->name);
 		flags &= ~names->bit;
 	}
-	if (flags && at < size)
-		snprintf(buf + at, size - at, "%s0x%x", at ? "|" : "", flags);
+	if (flags) {
+		put_str(b, buf[0] ? "|" : "");
+		put_hex(b, flags);
+	}
 	return buf;
 }
 
 char *wire_type_text(char *buf, size_t size, __u32 wire)
 {
+	struct bounded *b = BOUNDED(buf, size);
 	__u32 type = fi_type(wire);
 
-	if (type < FI_TYPES)
-		snprintf(buf, size, "%s", type_name[type]);
-	else
-		snprintf(buf, size, "type%u", wire);
+	put_str(b, type < FI_TYPES ? type_name[type] : "type");
+	if (type >= FI_TYPES)
+		put_u64(b, wire, 1);
 	return buf;
 }

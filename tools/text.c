@@ -49,6 +49,11 @@ void text_add(struct text *t, const char *s, size_t len)
 	t->s[t->len] = '\0';
 }
 
+void text_str(struct text *t, const char *s)
+{
+	text_add(t, s, strlen(s));
+}
+
 void text_printf(struct text *t, const char *fmt, ...)
 {
 	va_list ap;
@@ -66,15 +71,20 @@ void text_printf(struct text *t, const char *fmt, ...)
 	t->len += n;
 }
 
-/* Single operations come by the ten thousand, with many numbers each. */
+/* The digits of v end where `end` is; returns where they start. */
+static char *digits_before(char *end, uint64_t v, unsigned int base)
+{
+	do
+		*--end = "0123456789abcdef"[v % base];
+	while (v /= base);
+	return end;
+}
+
 void text_u64(struct text *t, uint64_t v)
 {
-	char buf[20], *p = buf + sizeof(buf);
+	char buf[20], *end = buf + sizeof(buf), *p = digits_before(end, v, 10);
 
-	do
-		*--p = '0' + v % 10;
-	while (v /= 10);
-	text_add(t, p, buf + sizeof(buf) - p);
+	text_add(t, p, end - p);
 }
 
 void text_clear(struct text *t)
@@ -88,6 +98,38 @@ void text_free(struct text *t)
 {
 	free(t->s);
 	*t = (struct text){ 0 };
+}
+
+/* ---- text that does not grow --------------------------------------------- */
+
+void put_mem(struct bounded *b, const char *s, size_t len)
+{
+	size_t room = b->end - b->at;
+
+	b->at = mempcpy(b->at, s, len < room ? len : room);
+	*b->at = '\0';
+}
+
+void put_str(struct bounded *b, const char *s)
+{
+	put_mem(b, s, strlen(s));
+}
+
+void put_u64(struct bounded *b, uint64_t v, int digits)
+{
+	char buf[20], *end = buf + sizeof(buf), *p = digits_before(end, v, 10);
+
+	while (end - p < digits)
+		*--p = '0';
+	put_mem(b, p, end - p);
+}
+
+void put_hex(struct bounded *b, uint64_t v)
+{
+	char buf[16], *end = buf + sizeof(buf), *p = digits_before(end, v, 16);
+
+	put_mem(b, "0x", v ? 2 : 0);	/* as %#x does */
+	put_mem(b, p, end - p);
 }
 
 /* ---- characters ---------------------------------------------------------- */
@@ -138,6 +180,12 @@ static bool is_bidi(uint32_t c)
 	       (c >= 0x2066 && c <= 0x2069);
 }
 
+/* Nearly all of what there is, and wcwidth() takes its time. */
+static bool is_plain(char c)
+{
+	return c >= ' ' && c <= '~';
+}
+
 /*
  * One character: its bytes and the columns that it takes. Names come from file
  * systems and may hold anything; *show is false for what is shown as '?'.
@@ -147,8 +195,7 @@ static int next_char(const char *s, int *width, bool *show)
 	uint32_t c;
 	int len, w;
 
-	/* Nearly all of them, and wcwidth() takes its time. */
-	if (*s >= ' ' && *s <= '~') {
+	if (is_plain(*s)) {
 		*show = true;
 		return *width = 1;
 	}
@@ -178,7 +225,12 @@ static int add_chars(struct text *t, const char *s, int room)
 	bool show;
 
 	for (; *s; s += len, used += width) {
-		len = next_char(s, &width, &show);
+		for (len = 0; is_plain(s[len]) && used + len < room; len++)
+			;
+		width = len;
+		show = true;
+		if (!len)
+			len = next_char(s, &width, &show);
 		if (used + width > room)
 			break;
 		text_add(t, show ? s : "?", show ? len : 1);
@@ -222,7 +274,7 @@ void text_cell_end(struct text *t, const char *s, int width)
 	}
 	for (int left = text_width(s), w; left > width - 1; left -= w)
 		s += next_char(s, &w, &show);
-	text_add(t, "…", strlen("…"));
+	text_str(t, "…");
 	text_cell(t, s, 1 - width);
 }
 
@@ -244,22 +296,27 @@ void text_style(struct text *t, enum style style)
 	};
 
 	if (styles)
-		text_add(t, sequence[style], strlen(sequence[style]));
+		text_str(t, sequence[style]);
 }
 
 /* ---- numbers ------------------------------------------------------------- */
 
-/* Three significant digits, rounded down so that 999.9 does not become 1000. */
-static char *scaled(char *buf, size_t size, double v, const char *unit)
+/*
+ * n / per in three significant digits, rounded down so that 999.9 does not become 1000; none
+ * behind the point if nothing is.
+ */
+static char *scaled(char *buf, size_t size, uint64_t n, uint64_t per, const char *unit)
 {
-	if (v == (unsigned int)v)
-		snprintf(buf, size, "%u%s", (unsigned int)v, unit);
-	else if (v < 10)
-		snprintf(buf, size, "%.2f%s", (long)(v * 100) / 100.0, unit);
-	else if (v < 100)
-		snprintf(buf, size, "%.1f%s", (long)(v * 10) / 10.0, unit);
-	else
-		snprintf(buf, size, "%.0f%s", (double)(uint64_t)v, unit);
+	uint64_t whole = n / per, rest = n % per;
+	int digits = !rest || whole >= 100 ? 0 : whole >= 10 ? 1 : 2;
+	struct bounded *b = BOUNDED(buf, size);
+
+	put_u64(b, whole, 1);
+	if (digits) {
+		put_str(b, ".");
+		put_u64(b, (unsigned __int128)rest * (digits == 1 ? 10 : 100) / per, digits);
+	}
+	put_str(b, unit);
 	return buf;
 }
 
@@ -293,45 +350,36 @@ char *fmt_ns(char *buf, size_t size, uint64_t ns)
 {
 	if (time_unit)
 		return fixed_ns(buf, size, ns);
-	if (ns < 1000) {
-		snprintf(buf, size, "%uns", (unsigned int)ns);
-		return buf;
-	}
+	if (ns < 1000)
+		return scaled(buf, size, ns, 1, "ns");
 	if (ns < 1000000)
-		return scaled(buf, size, ns / 1e3, "us");
+		return scaled(buf, size, ns, 1000, "us");
 	if (ns < 1000000000)
-		return scaled(buf, size, ns / 1e6, "ms");
-	return scaled(buf, size, ns / 1e9, "s");
+		return scaled(buf, size, ns, 1000000, "ms");
+	return scaled(buf, size, ns, 1000000000, "s");
 }
 
 char *fmt_bytes(char *buf, size_t size, uint64_t bytes)
 {
-	static const char units[] = "KMGTPE";
-	double v = bytes;
+	static const char *const units[] = { "", "K", "M", "G", "T", "P", "E" };
 	int i;
 
-	if (bytes < 1024) {
-		snprintf(buf, size, "%u", (unsigned int)bytes);
-		return buf;
-	}
-	for (i = -1; v >= 1024 && i < 5; i++)
-		v /= 1024;
-	return scaled(buf, size, v, (char[]){ units[i], 0 });
+	for (i = 0; bytes >> 10 * i >= 1024; i++)
+		;
+	return scaled(buf, size, bytes, 1ULL << 10 * i, units[i]);
 }
 
 char *fmt_count(char *buf, size_t size, double count)
 {
-	static const char *const units[] = { "k", "M", "G", "T", "P", "E" };
+	static const char *const units[] = { "", "k", "M", "G", "T", "P", "E" };
+	uint64_t per = 1;
 	int i;
 
-	if (count < 1000) {
-		if (count == (unsigned int)count || count >= 100)
-			snprintf(buf, size, "%u", (unsigned int)count);
-		else
-			snprintf(buf, size, "%.1f", (long)(count * 10) / 10.0);
+	if (count < 100 && count != (unsigned int)count) {
+		snprintf(buf, size, "%.1f", (long)(count * 10) / 10.0);
 		return buf;
 	}
-	for (i = -1; count >= 1000 && i < 5; i++)
-		count /= 1000;
-	return scaled(buf, size, count, units[i]);
+	for (i = 0; count / per >= 1000 && i < 6; i++)
+		per *= 1000;
+	return scaled(buf, size, count, per, units[i]);
 }

@@ -19,10 +19,28 @@ void *xcalloc(size_t n, size_t size);
 void *xrealloc(void *p, size_t size);
 
 void text_add(struct text *t, const char *s, size_t len);
+void text_str(struct text *t, const char *s);
 void text_printf(struct text *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void text_u64(struct text *t, uint64_t v);	/* decimal */
 void text_clear(struct text *t);
 void text_free(struct text *t);
+
+/*
+ * Text in a buffer that somebody else has; what does not fit is cut. It is terminated once
+ * something was put there. A line of an operation has thirty numbers and names, of which
+ * printf() took most of the time.
+ */
+struct bounded {
+	char *at;
+	char *end;		/* where the terminator goes at last */
+};
+
+#define BOUNDED(buf, size)	(&(struct bounded){ (buf), (buf) + (size) - 1 })
+
+void put_mem(struct bounded *b, const char *s, size_t len);
+void put_str(struct bounded *b, const char *s);
+void put_u64(struct bounded *b, uint64_t v, int digits);	/* at least so many digits */
+void put_hex(struct bounded *b, uint64_t v);
 
 /*
  * Names are UTF-8 and take as many columns as they do on a terminal. What a

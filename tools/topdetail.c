@@ -27,8 +27,8 @@ static void put_bar(struct line *l, enum look look, double share, int width)
 	if (eighths > width * 8)
 		eighths = width * 8;
 	for (int i = 0; i < eighths / 8; i++)
-		text_add(&l->text, "█", strlen("█"));
-	text_add(&l->text, part[eighths % 8], strlen(part[eighths % 8]));
+		text_str(&l->text, "█");
+	text_str(&l->text, part[eighths % 8]);
 	used = eighths / 8 + !!(eighths % 8);
 	if (used)
 		line_span(l, col, used, look);
@@ -59,7 +59,7 @@ static void put_shares(struct line *l, const char *what, const struct share *sha
 		seen += shares[i].n;
 		to = seen / sum * width + 0.5;
 		for (int k = done; k < to; k++)
-			text_add(&l->text, fill[i % 4], strlen(fill[i % 4]));
+			text_str(&l->text, fill[i % 4]);
 		if (to > done)
 			line_span(l, col, to - done, looks[i % 4]);
 		done = to;
@@ -120,7 +120,7 @@ static void put_spark(struct line *l, const struct fi_hist *h, int first, int la
 	for (int i = first; i <= last; i++) {
 		int high = n[i] * 7 / most;
 
-		text_add(&l->text, n[i] ? step[high] : " ", n[i] ? strlen(step[high]) : 1);
+		text_str(&l->text, n[i] ? step[high] : " ");
 	}
 	line_span(l, col, last - first + 1, LOOK_BEGIN);
 }
@@ -298,7 +298,7 @@ static void put_heat(struct line *l, const struct heat *h, const struct map *m,
 		__u64 n = heat_cell(h, m, a, at, c);
 		int step = !n ? 0 : m->most < 2 ? 3 : 1 + (int)(4 * log(n) / log(m->most) + 0.5);
 
-		text_add(&l->text, shade[step], strlen(shade[step]));
+		text_str(&l->text, shade[step]);
 		if (step)
 			line_span(l, col + c, 1, LOOK_HEAT1 + step - 1);
 	}

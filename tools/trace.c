@@ -24,8 +24,11 @@ char *errno_text(char *buf, size_t size, int error)
 
 static char *seconds_text(char *buf, size_t size, __u64 ns)
 {
-	snprintf(buf, size, "%llu.%06u", (unsigned long long)(ns / 1000000000),
-		 (unsigned int)(ns % 1000000000 / 1000));
+	struct bounded *b = BOUNDED(buf, size);
+
+	put_u64(b, ns / 1000000000, 1);
+	put_str(b, ".");
+	put_u64(b, ns % 1000000000 / 1000, 6);
 	return buf;
 }
 
@@ -71,12 +74,12 @@ static void get_ts(const void *row, int arg, struct value *v)
 
 static void get_kind(const void *row, int arg, struct value *v)
 {
-	snprintf(v->s, sizeof(v->s), "%s", kind_name[REC(row)->kind % FI_RECORD_KINDS]);
+	value_str(v, kind_name[REC(row)->kind % FI_RECORD_KINDS], SIZE_MAX);
 }
 
 static void get_op(const void *row, int arg, struct value *v)
 {
-	snprintf(v->s, sizeof(v->s), "%s", op_name[REC(row)->op % FI_OPS]);
+	value_str(v, op_name[REC(row)->op % FI_OPS], SIZE_MAX);
 }
 
 static void get_dev(const void *row, int arg, struct value *v)
@@ -94,7 +97,7 @@ static void get_mount(const void *row, int arg, struct value *v)
 
 static void get_comm(const void *row, int arg, struct value *v)
 {
-	snprintf(v->s, sizeof(v->s), "%.*s", FI_COMM_LEN, REC(row)->comm);
+	value_str(v, REC(row)->comm, FI_COMM_LEN);
 }
 
 /* Below the root of its mount; a stand-in where no name is known. */
@@ -262,12 +265,16 @@ static void get_map_dev(const void *row, int which, struct value *v)
 
 void map_text(struct text *t, const struct fuse_iomap_io *map, const struct flag_name *names)
 {
-	char type[16], len[FMT_LEN], flags[128];
+	char buf[128];
 
-	text_printf(t, "%s+%s", wire_type_text(type, sizeof(type), map->type),
-		    fmt_bytes(len, sizeof(len), map->length));
-	if (map->flags)
-		text_printf(t, "(%s)", flags_text(flags, sizeof(flags), names, map->flags));
+	text_str(t, wire_type_text(buf, sizeof(buf), map->type));
+	text_str(t, "+");
+	text_str(t, fmt_bytes(buf, sizeof(buf), map->length));
+	if (!map->flags)
+		return;
+	text_str(t, "(");
+	text_str(t, flags_text(buf, sizeof(buf), names, map->flags));
+	text_str(t, ")");
 }
 
 /*
@@ -292,7 +299,7 @@ static void get_map(const void *row, int arg, struct value *v)
 	}
 	v->none = !t.len;
 	if (t.len)
-		snprintf(v->s, sizeof(v->s), "%s", t.s);
+		value_str(v, t.s, SIZE_MAX);
 	text_free(&t);
 }
 
@@ -300,7 +307,7 @@ static void get_rule(const void *row, int arg, struct value *v)
 {
 	v->none = REC(row)->kind != FI_REFUSED;
 	if (!v->none)
-		snprintf(v->s, sizeof(v->s), "%.*s", FI_RULE_LEN, REC(row)->rule);
+		value_str(v, REC(row)->rule, FI_RULE_LEN);
 }
 
 const struct column trace_columns[] = {

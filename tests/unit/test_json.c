@@ -146,7 +146,11 @@ static void numbers_are_short(void **state)
 		{ 999999, "999us", "976K" },
 		{ 1048576, "1.04ms", "1M" },
 		{ 59999999999, "59.9s", "55.8G" },
-		{ UINT64_MAX, "18446744073s", "16E" },
+		/* No binary fraction is a hundredth. */
+		{ 1150, "1.15us", "1.12K" },
+		{ 4060, "4.06us", "3.96K" },
+		{ INT64_MAX, "9223372036s", "7.99E" },
+		{ UINT64_MAX, "18446744073s", "15.9E" },
 	};
 	char buf[FMT_LEN];
 
