@@ -33,14 +33,14 @@ static void get_age(const void *row, int arg, struct value *v)
 
 static void get_waits(const void *row, int arg, struct value *v)
 {
-	snprintf(v->s, sizeof(v->s), "%s", waits_name[W(row)->r.waits % FI_WAITS]);
+	value_str(v, waits_name[W(row)->r.waits % FI_WAITS]);
 }
 
 static void get_kind(const void *row, int arg, struct value *v)
 {
 	__u8 kind = W(row)->kind;
 
-	snprintf(v->s, sizeof(v->s), "%s", kind < FI_KINDS ? kind_name[kind] : "request");
+	value_str(v, kind < FI_KINDS ? kind_name[kind] : "request");
 }
 
 static void get_op(const void *row, int arg, struct value *v)
@@ -49,7 +49,7 @@ static void get_op(const void *row, int arg, struct value *v)
 
 	v->none = !w->op_known && !w->r.opcode;
 	if (w->op_known)
-		snprintf(v->s, sizeof(v->s), "%s", op_name[w->op % FI_OPS]);
+		value_str(v, op_name[w->op % FI_OPS]);
 	else if (w->kind == WAITING_OTHER && w->r.opcode)
 		opcode_text(v->s, sizeof(v->s), w->r.opcode);
 	else
@@ -75,8 +75,7 @@ static void get_comm(const void *row, int arg, struct value *v)
 {
 	const struct waiting *w = W(row);
 
-	snprintf(v->s, sizeof(v->s), "%.*s", FI_COMM_LEN,
-		 w->r.comm[0] ? w->r.comm : w->caller.comm);
+	value_strn(v, w->r.comm[0] ? w->r.comm : w->caller.comm, FI_COMM_LEN);
 	v->none = !v->s[0];
 }
 
@@ -94,7 +93,7 @@ static void get_file(const void *row, int arg, struct value *v)
 	const struct catalog *c = ((const struct shown *)row)->catalog;
 
 	if (w->path)
-		snprintf(v->s, sizeof(v->s), "%s", w->path);
+		value_str(v, w->path);
 	else if (w->ino)
 		catalog_file_path(c, w->r.dev, w->ino, v->s, sizeof(v->s));
 	else if (w->r.dev)

@@ -16,7 +16,12 @@ static void value_clear(struct value *v)
 	v->s[0] = '\0';
 }
 
-void value_str(struct value *v, const char *s, size_t most)
+void value_str(struct value *v, const char *s)
+{
+	put_str(BOUNDED(v->s, sizeof(v->s)), s);
+}
+
+void value_strn(struct value *v, const char *s, size_t most)
 {
 	put_mem(BOUNDED(v->s, sizeof(v->s)), s, strnlen(s, most));
 }

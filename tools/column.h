@@ -34,8 +34,9 @@ struct value {
 	char s[1024];	/* U_TEXT; a path fits */
 };
 
-/* The text, cut at `most` bytes and at the room that there is. */
-void value_str(struct value *v, const char *s, size_t most);
+/* The text, cut at the room that there is; of the second at `most` bytes, too. */
+void value_str(struct value *v, const char *s);
+void value_strn(struct value *v, const char *s, size_t most);
 
 struct column {
 	const char *name;	/* JSON key */

@@ -440,7 +440,7 @@ static const struct spread *side(const struct diff_row *r, int which)
 
 static void get_kind(const void *row, int arg, struct value *v)
 {
-	snprintf(v->s, sizeof(v->s), "%s", kind_word(((const struct diff_row *)row)->kind));
+	value_str(v, kind_word(((const struct diff_row *)row)->kind));
 }
 
 static void get_op(const void *row, int arg, struct value *v)
@@ -449,17 +449,17 @@ static void get_op(const void *row, int arg, struct value *v)
 
 	v->none = r->kind == KIND_TOTAL;
 	if (!v->none)
-		snprintf(v->s, sizeof(v->s), "%s", op_name[r->op]);
+		value_str(v, op_name[r->op]);
 }
 
 static void get_metric(const void *row, int arg, struct value *v)
 {
-	snprintf(v->s, sizeof(v->s), "%s", ((const struct diff_row *)row)->m->name);
+	value_str(v, ((const struct diff_row *)row)->m->name);
 }
 
 static void get_unit(const void *row, int arg, struct value *v)
 {
-	snprintf(v->s, sizeof(v->s), "%s", unit_name[((const struct diff_row *)row)->m->unit]);
+	value_str(v, unit_name[((const struct diff_row *)row)->m->unit]);
 }
 
 static void get_mean_text(const void *row, int arg, struct value *v)
@@ -477,7 +477,7 @@ static void get_change_text(const void *row, int arg, struct value *v)
 
 	v->none = !r->a.n || !r->b.n;
 	if (!v->none && r->a.mean == r->b.mean)
-		snprintf(v->s, sizeof(v->s), "=");
+		value_str(v, "=");
 	else if (!v->none)
 		fmt_change(v->s, sizeof(v->s), r);
 }
@@ -497,7 +497,7 @@ static void get_word(const void *row, int arg, struct value *v)
 	const struct diff_row *r = row;
 
 	v->none = arg && (r->verdict == V_SAME || r->verdict == V_UNKNOWN);
-	snprintf(v->s, sizeof(v->s), "%s", diff_word(r));
+	value_str(v, diff_word(r));
 }
 
 enum number { NR_RUNS, NR_MEAN, NR_SD, NR_MIN, NR_MAX };

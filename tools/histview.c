@@ -223,7 +223,7 @@ static void get_what(const void *row, int arg, struct value *v)
 {
 	const struct item *it = row;
 
-	snprintf(v->s, sizeof(v->s), "%s", arg ? whats[it->what].unit : whats[it->what].name);
+	value_str(v, arg ? whats[it->what].unit : whats[it->what].name);
 }
 
 static void get_window(const void *row, int arg, struct value *v)
@@ -247,7 +247,7 @@ static void get_kind(const void *row, int arg, struct value *v)
 
 	v->none = !(it->by & BY_KIND);
 	if (!v->none)
-		snprintf(v->s, sizeof(v->s), "%s", kind_name[it->key.kind]);
+		value_str(v, kind_name[it->key.kind]);
 }
 
 static void get_type(const void *row, int arg, struct value *v)
@@ -256,8 +256,7 @@ static void get_type(const void *row, int arg, struct value *v)
 
 	v->none = !(it->by & BY_TYPE);
 	if (!v->none)
-		snprintf(v->s, sizeof(v->s), "%s",
-			 it->key.type < FI_TYPES ? type_name[it->key.type] : "none");
+		value_str(v, it->key.type < FI_TYPES ? type_name[it->key.type] : "none");
 }
 
 static void get_id(const void *row, int arg, struct value *v)
@@ -275,7 +274,7 @@ static void get_phase(const void *row, int arg, struct value *v)
 
 	v->none = it->what != PHASE;
 	if (!v->none)
-		snprintf(v->s, sizeof(v->s), "%s", phase_name[it->phase]);
+		value_str(v, phase_name[it->phase]);
 }
 
 /* Counters of the cell, by their place in it; for some kinds only. */

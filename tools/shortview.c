@@ -29,7 +29,7 @@ static void get_time(const void *row, int arg, struct value *v)
 
 static void get_op(const void *row, int arg, struct value *v)
 {
-	snprintf(v->s, sizeof(v->s), "%s", op_name[FINDING(row)->end.op % FI_OPS]);
+	value_str(v, op_name[FINDING(row)->end.op % FI_OPS]);
 }
 
 enum who { W_COMM, W_PROCESS, W_FILE, W_PATH, W_MOUNT };
@@ -52,7 +52,7 @@ static void get_who(const void *row, int arg, struct value *v)
 
 	switch (arg) {
 	case W_COMM:
-		snprintf(v->s, sizeof(v->s), "%.*s", FI_COMM_LEN, r->comm);
+		value_strn(v, r->comm, FI_COMM_LEN);
 		break;
 	case W_PROCESS:
 		process_text(v->s, sizeof(v->s), s->catalog, r);
@@ -71,7 +71,7 @@ static void get_who(const void *row, int arg, struct value *v)
 
 static void get_cause(const void *row, int arg, struct value *v)
 {
-	snprintf(v->s, sizeof(v->s), "%s", short_cause_name[FINDING(row)->cause]);
+	value_str(v, short_cause_name[FINDING(row)->cause]);
 }
 
 static void get_words(const void *row, int arg, struct value *v)
@@ -110,7 +110,7 @@ static void get_error(const void *row, int arg, struct value *v)
 	if (errors[arg].error)
 		errno_text(v->s, sizeof(v->s), errors[arg].error);
 	else
-		snprintf(v->s, sizeof(v->s), "0");
+		value_str(v, "0");
 }
 
 enum number {
@@ -183,7 +183,7 @@ static void get_rule(const void *row, int arg, struct value *v)
 	const struct short_before *b = &FINDING(row)->refused_before;
 
 	v->none = !b->time_ns;
-	snprintf(v->s, sizeof(v->s), "%.*s", FI_RULE_LEN, b->rule);
+	value_strn(v, b->rule, FI_RULE_LEN);
 }
 
 enum map { MAP_READ, MAP_WRITE, MAP_USED };
@@ -206,7 +206,7 @@ static void get_map(const void *row, int which, struct value *v)
 	if (!map)
 		return;
 	map_text(&t, map, mapflag_names);
-	snprintf(v->s, sizeof(v->s), "%s", t.s);
+	value_str(v, t.s);
 	text_free(&t);
 }
 
@@ -570,7 +570,7 @@ static void get_sig_text(const void *row, int arg, struct value *v)
 
 	switch (arg) {
 	case T_CAUSE:
-		snprintf(v->s, sizeof(v->s), "%s", short_cause_name[s->cause]);
+		value_str(v, short_cause_name[s->cause]);
 		break;
 	case T_ERROR:
 		v->none = !s->error;
@@ -581,10 +581,10 @@ static void get_sig_text(const void *row, int arg, struct value *v)
 		get_words(&(struct short_row){ .f = &like }, 0, v);
 		break;
 	case T_OP:
-		snprintf(v->s, sizeof(v->s), "%s", op_name[s->op % FI_OPS]);
+		value_str(v, op_name[s->op % FI_OPS]);
 		break;
 	case T_PROCESS:
-		snprintf(v->s, sizeof(v->s), "%s", s->process);
+		value_str(v, s->process);
 		break;
 	case T_FILE:
 		catalog_file_name(r->catalog, s->dev, s->ino, v->s, sizeof(v->s));
@@ -597,7 +597,7 @@ static void get_sig_text(const void *row, int arg, struct value *v)
 		break;
 	}
 	if ((arg == T_FILE || arg == T_PATH) && !s->ino)
-		snprintf(v->s, sizeof(v->s), "(other files)");
+		value_str(v, "(other files)");
 }
 
 const struct column signature_columns[] = {
@@ -685,7 +685,7 @@ static void get_count_op(const void *row, int arg, struct value *v)
 {
 	const struct short_count_row *r = row;
 
-	snprintf(v->s, sizeof(v->s), "%s", op_name[r->op % FI_OPS]);
+	value_str(v, op_name[r->op % FI_OPS]);
 }
 
 const struct column short_count_columns[] = {

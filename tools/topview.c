@@ -46,7 +46,7 @@ int view_find(const char *name)
 static void set_text(struct value *v, const char *s)
 {
 	v->none = !*s;
-	snprintf(v->s, sizeof(v->s), "%s", s);
+	value_str(v, s);
 }
 
 static void set_number(struct value *v, __u64 n)

@@ -74,12 +74,12 @@ static void get_ts(const void *row, int arg, struct value *v)
 
 static void get_kind(const void *row, int arg, struct value *v)
 {
-	value_str(v, kind_name[REC(row)->kind % FI_RECORD_KINDS], SIZE_MAX);
+	value_str(v, kind_name[REC(row)->kind % FI_RECORD_KINDS]);
 }
 
 static void get_op(const void *row, int arg, struct value *v)
 {
-	value_str(v, op_name[REC(row)->op % FI_OPS], SIZE_MAX);
+	value_str(v, op_name[REC(row)->op % FI_OPS]);
 }
 
 static void get_dev(const void *row, int arg, struct value *v)
@@ -97,7 +97,7 @@ static void get_mount(const void *row, int arg, struct value *v)
 
 static void get_comm(const void *row, int arg, struct value *v)
 {
-	value_str(v, REC(row)->comm, FI_COMM_LEN);
+	value_strn(v, REC(row)->comm, FI_COMM_LEN);
 }
 
 /* Below the root of its mount; a stand-in where no name is known. */
@@ -299,7 +299,7 @@ static void get_map(const void *row, int arg, struct value *v)
 	}
 	v->none = !t.len;
 	if (t.len)
-		value_str(v, t.s, SIZE_MAX);
+		value_str(v, t.s);
 	text_free(&t);
 }
 
@@ -307,7 +307,7 @@ static void get_rule(const void *row, int arg, struct value *v)
 {
 	v->none = REC(row)->kind != FI_REFUSED;
 	if (!v->none)
-		value_str(v, REC(row)->rule, FI_RULE_LEN);
+		value_strn(v, REC(row)->rule, FI_RULE_LEN);
 }
 
 const struct column trace_columns[] = {
