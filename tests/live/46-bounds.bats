@@ -38,6 +38,21 @@ many_files() { for i in {1..300}; do echo x >"$MNT/f$i"; done; sync; }
 	grep -q 'other files' "$TOOL_OUT"
 }
 
+@test "a table that has no room for all kinds: what is in no cell is counted, and shown" {
+	fs_start
+	export MNT
+	export -f many_files
+	TOOL_OUT=$BATS_TEST_TMPDIR/one.json
+	run "$FUSEIOMAP" hist --cells 1 -- bash -c many_files
+	[[ $output == *"operations in no table"* ]]
+	"$FUSEIOMAP" hist -j --cells 1 -o "$TOOL_OUT" -- bash -c many_files
+	jq -es 'last | .balanced and (.complete | not)' "$TOOL_OUT"
+	[ "$(jq -s '[.[] | select(.type == "counts")] | length' "$TOOL_OUT")" = 1 ]
+	jq -es '([.[] | select(.type == "counts").done] | add) + last.lost.cells_full ==
+		(last.ledger | [.begin, .ioend | .done + .errors] + [.end | .done + .errors + .not_sent] |
+		add)' "$TOOL_OUT"
+}
+
 # hangs KIND ARG…: top sees the one operation that waits, and the ledger counts it
 hangs()
 {
