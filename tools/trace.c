@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
 #include <limits.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -125,37 +126,63 @@ enum number {
 	N_NEWSIZE, N_IO_DEV, N_DEV,
 };
 
+/* A field of a record as it stands there, or one of its flags. */
+static const struct number_field {
+	__u8  at;		/* offset in a record */
+	__s8  size;		/* in bytes; negative: signed */
+	bool  some;		/* 0 stands for "unknown" */
+	__u16 flag;		/* FI_F_* */
+	__u32 in;		/* 0: all */
+} numbers[] = {
+#define FIELD(member)		.at = offsetof(struct fi_record, member), \
+				.size = sizeof(((struct fi_record *)0)->member)
+#define SIGNED_FIELD(member)	.at = offsetof(struct fi_record, member), \
+				.size = -(int)sizeof(((struct fi_record *)0)->member)
+	[N_PID]	     = { FIELD(pid) },
+	[N_TID]	     = { FIELD(tid) },
+	[N_INO]	     = { FIELD(ino), .some = true },
+	[N_NODEID]   = { FIELD(nodeid), .some = true },
+	[N_ISIZE]    = { FIELD(isize), .in = IN_OPS },
+	[N_POS]	     = { FIELD(pos) },
+	[N_COUNT]    = { FIELD(count), .in = IN_OPS },
+	[N_WRITTEN]  = { SIGNED_FIELD(written), .in = IN(FI_END) | IN(FI_IOEND) },
+	[N_OPFLAGS]  = { FIELD(opflags), .in = IN_OPS },
+	[N_SENT]     = { .flag = FI_F_SENT, .in = IN_OPS },
+	[N_ERROR]    = { SIGNED_FIELD(error), .in = IN_OPS },
+	[N_UNIQUE]   = { FIELD(unique), .some = true, .in = IN_OPS },
+	[N_SERVER]   = { FIELD(server_tid), .some = true, .in = IN_OPS },
+	[N_SIGNAL]   = { .flag = FI_F_SIGNAL, .in = IN_OPS },
+	[N_UNSURE]   = { .flag = FI_F_UNSURE, .in = IN_OPS },
+	[N_LINE]     = { SIGNED_FIELD(line), .in = IN(FI_REFUSED) },
+	[N_IO_ERROR] = { SIGNED_FIELD(io_error), .in = IN(FI_IOEND) },
+	[N_NEW_ADDR] = { FIELD(new_addr), .in = IN(FI_IOEND) },
+	[N_NEWSIZE]  = { FIELD(newsize), .in = IN(FI_IOEND) },
+	[N_IO_DEV]   = { FIELD(io_dev), .in = IN(FI_IOEND) },
+	[N_DEV]	     = { FIELD(dev) },
+#undef FIELD
+#undef SIGNED_FIELD
+};
+
+static __u64 number_of(const struct number_field *n, const struct fi_record *r)
+{
+	const void *at = (const char *)r + n->at;
+
+	if (n->flag)
+		return !!(r->flags & n->flag);
+	switch (n->size) {
+	case -4: return *(const __s32 *)at;
+	case 4:	 return *(const __u32 *)at;
+	default: return *(const __u64 *)at;
+	}
+}
+
 static void get_number(const void *row, int arg, struct value *v)
 {
+	const struct number_field *n = &numbers[arg];
 	const struct fi_record *r = REC(row);
-	const struct {
-		__u64 v;
-		__u32 in;	/* 0: all */
-		bool some;	/* 0 stands for "unknown" */
-	} numbers[] = {
-		[N_PID] = { r->pid }, [N_TID] = { r->tid },
-		[N_INO] = { r->ino, 0, true }, [N_NODEID] = { r->nodeid, 0, true },
-		[N_ISIZE] = { r->isize, IN_OPS },
-		[N_POS] = { r->pos }, [N_COUNT] = { r->count, IN_OPS },
-		[N_WRITTEN] = { r->written, IN(FI_END) | IN(FI_IOEND) },
-		[N_OPFLAGS] = { r->opflags, IN_OPS },
-		[N_SENT] = { !!(r->flags & FI_F_SENT), IN_OPS },
-		[N_ERROR] = { (__s64)r->error, IN_OPS },
-		[N_UNIQUE] = { r->unique, IN_OPS, true },
-		[N_SERVER] = { r->server_tid, IN_OPS, true },
-		[N_SIGNAL] = { !!(r->flags & FI_F_SIGNAL), IN_OPS },
-		[N_UNSURE] = { !!(r->flags & FI_F_UNSURE), IN_OPS },
-		[N_LINE] = { (__s64)r->line, IN(FI_REFUSED) },
-		[N_IO_ERROR] = { (__s64)r->io_error, IN(FI_IOEND) },
-		[N_NEW_ADDR] = { r->new_addr, IN(FI_IOEND) },
-		[N_NEWSIZE] = { r->newsize, IN(FI_IOEND) },
-		[N_IO_DEV] = { r->io_dev, IN(FI_IOEND) },
-		[N_DEV] = { r->dev },
-	};
 
-	v->u = numbers[arg].v;
-	v->none = (numbers[arg].in && !(numbers[arg].in & IN(r->kind))) ||
-		  (numbers[arg].some && !v->u);
+	v->u = number_of(n, r);
+	v->none = (n->in && !(n->in & IN(r->kind))) || (n->some && !v->u);
 }
 
 static void get_flags(const void *row, int arg, struct value *v)
