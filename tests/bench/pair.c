@@ -2,8 +2,8 @@
 /*
  * What one begin/end pair costs on this kernel, by each way to watch it: in place of the
  * events of fuse-iomap, which this kernel need not have, those of entering and leaving
- * getppid(). Prints a JSON line for each measurement, {"side", "repetition", "ns"}: CPU
- * time of one call, with all that the events add to it.
+ * getppid(). Prints a JSON line for each measurement, {"where", "side", "repetition", "ns"}:
+ * CPU time of one call, with all that the events add to it.
  *
  * The sides take turns, so that what else happens on the machine meets all of them.
  */
@@ -466,7 +466,7 @@ int main(int argc, char **argv)
 		for (size_t i = 0; i < sizeof(sides) / sizeof(sides[0]); i++) {
 			if (!is_asked_for(&sides[i], argv + 2))
 				continue;
-			printf("{\"side\": \"%s\", \"repetition\": %d, \"ns\": %.1f}\n",
+			printf("{\"where\": \"native\", \"side\": \"%s\", \"repetition\": %d, \"ns\": %.1f}\n",
 			       sides[i].name, n, measure(&sides[i]));
 			fflush(stdout);
 		}
