@@ -9,7 +9,6 @@
 #include "pair.h"
 
 #define ENOSYS	38
-#define EFAULT	14
 #define EUCLEAN	117
 
 char LICENSE[] SEC("license") = "GPL";
@@ -148,25 +147,71 @@ static __always_inline bool signal_waits(void)
 	return (own | shared) & ~BPF_CORE_READ(task, blocked.sig[0]);
 }
 
-/* Ids count from 1; a task without such a stack (a kernel thread) has 0. */
-static __always_inline __s32 stack_id(void *ctx, __u64 flags)
+/* FNV-1a (draft-eastlake-fnv), an address at a time; the high half goes into the low one. */
+static __always_inline __u64 hash_stack(const struct stack_trace *t)
+{
+	__u64 hash = 0xcbf29ce484222325ULL;
+
+	for (int i = 0; i < FI_STACK_DEPTH && t->ip[i]; i++) {
+		hash = (hash ^ t->ip[i]) * 0x100000001b3ULL;
+		hash ^= hash >> 32;
+	}
+	return hash;
+}
+
+/* The number of a stack that is new, or 0 if there is no room. */
+static __always_inline __s32 add_stack(const struct stack_trace *t, __u64 hash)
+{
+	struct stack_trace *to;
+	__u32 number, *other;
+
+	if (stacks_taken >= FI_STACKS)
+		return 0;
+	number = __sync_fetch_and_add(&stacks_taken, 1);
+	to = bpf_map_lookup_elem(&stack_traces, &number);
+	if (!to)
+		return 0;
+	*to = *t;
+	number++;
+	/* Another CPU may have added it meanwhile. */
+	if (bpf_map_update_elem(&stack_numbers, &hash, &number, BPF_NOEXIST)) {
+		other = bpf_map_lookup_elem(&stack_numbers, &hash);
+		if (other)
+			number = *other;
+	}
+	return number;
+}
+
+/* Numbers count from 1; a task without such a stack (a kernel thread) has 0. */
+static __always_inline __s32 stack_number(void *ctx, __u64 flags)
 {
 	struct fi_ledger *l = ledger();
-	long id = bpf_get_stackid(ctx, &stack_traces, flags);
+	struct stack_trace *room;
+	__u32 zero = 0, *known;
+	__s32 number = 0;
+	__u64 hash;
 
-	if (id >= 0)
-		return id + 1;
-	if (l && id != -EFAULT)
+	room = bpf_map_lookup_elem(&stack_rooms, &zero);
+	if (!room)
+		return 0;
+	if (bpf_get_stack(ctx, room, sizeof(*room), flags) > 0) {
+		hash = hash_stack(room);
+		known = bpf_map_lookup_elem(&stack_numbers, &hash);
+		number = known ? *known : add_stack(room, hash);
+	} else if (flags & BPF_F_USER_STACK) {
+		return 0;
+	}
+	if (!number && l)
 		l->stacks_lost++;
-	return 0;
+	return number;
 }
 
 static __always_inline void note_stacks(void *ctx, struct done *x)
 {
 	if (settings.kernel_stacks)
-		x->kernel_stack = stack_id(ctx, 0);
+		x->kernel_stack = stack_number(ctx, 0);
 	if (settings.user_stacks)
-		x->user_stack = stack_id(ctx, BPF_F_USER_STACK);
+		x->user_stack = stack_number(ctx, BPF_F_USER_STACK);
 }
 
 /* NULL if the ring is full, which is counted. */

@@ -286,8 +286,9 @@ struct fi_ledger {
 
 #define FI_COMM_LEN	16
 
-/* Frames that are kept of a stack. */
+/* Frames that are kept of a stack, and stacks. */
 #define FI_STACK_DEPTH	127
+#define FI_STACKS	16384
 
 /* An operation that has begun and not ended. */
 struct fi_open {

@@ -41,11 +41,9 @@
 #define CELLS_MOUNT	16
 #define MOUNTS_TO_COME	32
 
-#define STACKS_MAX	16384
-
 /* A stack of the kernel's table that is in the catalog. */
 struct seen_stack {
-	__u64 key;		/* kernel: id; user: pid << 32 | id */
+	__u64 key;		/* kernel: number; user: pid << 32 | number */
 	__s32 id;		/* in the catalog */
 	bool  user;
 };
@@ -162,6 +160,7 @@ static void size_maps(struct bpf_source *s, const struct kernel_types *types)
 {
 	struct fi_settings *set = (struct fi_settings *)&s->skel->rodata->settings;
 	struct fi_settings *config = &s->base.config.settings;
+	bool stacks = config->kernel_stacks || config->user_stacks;
 
 	config->no_preempt = kfunc_exists(types, "bpf_preempt_disable");
 	config->upstream = s->base.info.upstream;
@@ -173,8 +172,8 @@ static void size_maps(struct bpf_source *s, const struct kernel_types *types)
 	size_map(s->skel->maps.hists, config->hists, FI_HISTS);
 	size_map(s->skel->maps.servers, config->servers, FI_SERVERS);
 	size_map(s->skel->maps.lates, config->upstream, 16384);
-	size_map(s->skel->maps.stack_traces, config->kernel_stacks || config->user_stacks,
-		 STACKS_MAX);
+	size_map(s->skel->maps.stack_traces, stacks, FI_STACKS);
+	size_map(s->skel->maps.stack_numbers, stacks, FI_STACKS);
 	if (!config->records)
 		bpf_map__set_max_entries(s->skel->maps.records, getpagesize());
 }
@@ -307,7 +306,7 @@ static bool add_stack(struct bpf_source *s, __s32 raw, __u32 pid, const struct s
 	return stack.frames;
 }
 
-/* From the kernel's id of a stack to the catalog's; 0: none. */
+/* From the kernel's number of a stack to the catalog's; 0: none. */
 static __s32 name_stack(struct bpf_source *s, __s32 raw, bool user, __u32 pid)
 {
 	struct seen_stack want = { .key = raw, .user = user }, *fresh, **found;
