@@ -31,10 +31,11 @@ static __always_inline void unlock_cpu(void)
 
 /*
  * A program can still be preempted on its way out, and then the kernel skips it for any
- * other task that comes along on this CPU. So each event has a second program. The first
- * leaves a mark in its task; the second takes the mark away, or calls the first if there
- * is none. That both are skipped is improbable, and counted: skips of the first minus
- * repairs.
+ * other task that comes along on this CPU. Nor does a task always get its storage: to
+ * allocate that, the kernel only tries the locks. So each event has a second program. The
+ * first leaves a mark in its task; the second takes the mark away, or calls the first if
+ * there is none. That both fail is improbable, and counted: skips of the first, and those
+ * without storage, minus repairs.
  *
  * A tail call, since the work would be verified twice otherwise, most of the time that
  * loading takes.
@@ -65,7 +66,7 @@ static __always_inline struct stack *enter(__u32 mark)
 		return NULL;
 	st = task_stack(BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (!st) {
-		l->no_storage++;
+		l->no_storage += enabled;
 		return NULL;
 	}
 	if (st->marks & MARK_REPAIR) {

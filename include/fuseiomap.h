@@ -269,7 +269,7 @@ struct fi_ledger {
 	__u64 unmatched[FI_KINDS];	/* done, but began before we looked */
 	__u64 sent[FI_KINDS];		/* all done events */
 	__u64 unsent[FI_KINDS];
-	__u64 no_storage;		/* events without task storage: not counted */
+	__u64 no_storage;		/* events whose first program got no task storage */
 	__u64 repaired;			/* events that only the second program saw */
 	__u64 unsplit;			/* upcalls without error whose split is unknown */
 	__u64 bad_data;			/* replies that failed a validation rule */

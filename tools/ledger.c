@@ -14,9 +14,8 @@ void ledger_losses(struct loss losses[LOSSES], const struct snapshot *s)
 {
 	const struct fi_ledger *l = &s->ledger;
 	const struct loss all[LOSSES] = {
-		{ "missed", "events skipped by the kernel", s->missed },
+		{ "missed", "events skipped by the kernel, or without task storage", s->missed },
 		{ "unpaired", "operations whose end was not seen", sum(l->unpaired) },
-		{ "no_storage", "events without task storage", l->no_storage },
 		{ "cells_full", "operations in no table", l->cells_full },
 		{ "requests_full", "upcalls that did not fit the table", l->requests_full },
 		{ "unsplit", "upcalls without a split", s->splits ? l->unsplit : 0 },

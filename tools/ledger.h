@@ -17,7 +17,7 @@ struct loss {
 	__u64 n;
 };
 
-#define LOSSES 11
+#define LOSSES 10
 
 /* Fills all reasons, also those with n = 0. */
 void ledger_losses(struct loss losses[LOSSES], const struct snapshot *s);

@@ -49,7 +49,7 @@ static const struct field ledger_fields[] = {
 };
 
 static const char *const loss_names[] = {
-	"missed", "unpaired", "no_storage", "cells_full", "requests_full", "unsplit",
+	"missed", "unpaired", "cells_full", "requests_full", "unsplit",
 	"ring_full", "stacks", "events", "gaps", "gap_records",
 };
 

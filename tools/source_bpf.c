@@ -543,15 +543,15 @@ static __u64 read_skipped(const struct bpf_source *s)
 }
 
 /*
- * Events that neither of the two programs was run for. Skipped programs on
+ * Events that neither of the two programs could count. Skipped programs on
  * requests show as upcalls without a split instead.
  */
-static __u64 missed(const struct bpf_source *s, __u64 repaired)
+static __u64 missed(const struct bpf_source *s, const struct fi_ledger *l)
 {
-	__u64 skipped = (s->stopped ? s->skipped_at_stop : read_skipped(s)) -
-			s->skipped_at_start;
+	__u64 by_first = (s->stopped ? s->skipped_at_stop : read_skipped(s)) -
+			 s->skipped_at_start + l->no_storage;
 
-	return skipped > repaired ? skipped - repaired : 0;
+	return by_first > l->repaired ? by_first - l->repaired : 0;
 }
 
 static __u64 clock_ns(clockid_t clock)
@@ -746,7 +746,7 @@ static int read_bpf(struct source *base, struct snapshot *to)
 		err = read_counters(s, s->skel->maps.ledgers, 0, &to->ledger,
 				    sizeof(to->ledger));
 	to->ledger.stacks_lost += s->stacks_lost;
-	to->missed = missed(s, to->ledger.repaired);
+	to->missed = missed(s, &to->ledger);
 	to->splits = base->info.splits;
 	to->upstream = base->info.upstream;
 	snapshot_sort(to);

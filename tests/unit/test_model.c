@@ -348,7 +348,6 @@ static void every_loss_counts(void **state)
 		offsetof(struct snapshot, ledger.cells_full),
 		offsetof(struct snapshot, ledger.requests_full),
 		offsetof(struct snapshot, ledger.ring_full),
-		offsetof(struct snapshot, ledger.no_storage),
 		offsetof(struct snapshot, ledger.unsplit),
 		offsetof(struct snapshot, ledger.stacks_lost),
 		offsetof(struct snapshot, ledger.raw_lost),
