@@ -297,7 +297,14 @@ same_numbers()
 }
 
 # complete FILE: the tool lost nothing, and says so
-complete() { jq -e 'select(.type == "end") | .complete and .balanced' "$1" >/dev/null; }
+complete()
+{
+	jq -e 'select(.type == "end") | .complete and .balanced' "$1" >/dev/null || {
+		echo "not complete:"
+		tail -n 1 "$1"
+		return 1
+	}
+}
 
 # value FILE KIND OP FIELD: one number of the counts
 value()
