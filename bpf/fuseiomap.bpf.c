@@ -127,11 +127,15 @@ static __always_inline bool was_skipped(__u32 mark)
 		return 0;					\
 	}
 
-#define PROGRAM(name, mark, work, params...)			\
+/*
+ * `pointers`: which arguments the work looks into. Where FUSE is a module, the verifier
+ * takes each for one that can be NULL, until it is looked at.
+ */
+#define PROGRAM(name, mark, pointers, work, params...)		\
 	SEC("tp_btf/fuse_" #name)				\
 	int BPF_PROG(name, params)				\
 	{							\
-		FIRST(mark, work);				\
+		FIRST(mark, if (pointers) work);		\
 		return 0;					\
 	}							\
 	SECOND(name, fuse_##name, was_skipped(mark))
@@ -484,7 +488,7 @@ static __noinline int on_begin(struct stack *st, const struct inode *inode, __u6
 	return start_op(st, inode, pos, count, opflags, FI_BEGIN, op);
 }
 
-PROGRAM(iomap_begin, MARK_BEGIN, on_begin(st, inode, pos, count, opflags),
+PROGRAM(iomap_begin, MARK_BEGIN, inode, on_begin(st, inode, pos, count, opflags),
 	const struct inode *inode, loff_t pos, loff_t count, unsigned int opflags)
 
 static __noinline int begin_done(void *ctx, struct stack *st, struct done *x,
@@ -520,7 +524,7 @@ static __always_inline void on_begin_done(void *ctx, struct stack *st,
 	begin_done(ctx, st, &x, out);
 }
 
-PROGRAM(iomap_begin_done, MARK_BEGIN_DONE,
+PROGRAM(iomap_begin_done, MARK_BEGIN_DONE, inode && out,
 	on_begin_done(ctx, st, inode, pos, count, opflags, out, error),
 	const struct inode *inode, loff_t pos, loff_t count, unsigned int opflags,
 	const struct fuse_iomap_begin_out *out, int error)
@@ -542,7 +546,7 @@ static __always_inline void on_begin_error(void *ctx, struct stack *st,
 		submit(r);
 }
 
-PROGRAM(iomap_begin_error, MARK_BEGIN_ERROR,
+PROGRAM(iomap_begin_error, MARK_BEGIN_ERROR, inode,
 	on_begin_error(ctx, st, inode, pos, count, opflags, error),
 	const struct inode *inode, loff_t pos, loff_t count, unsigned int opflags, int error)
 
@@ -566,7 +570,7 @@ static __always_inline void on_read_map(struct stack *st, const struct inode *in
 		bpf_probe_read_kernel(&f->read, sizeof(f->read), map);
 }
 
-PROGRAM(iomap_read_map, MARK_READ_MAP, on_read_map(st, inode, map),
+PROGRAM(iomap_read_map, MARK_READ_MAP, inode && map, on_read_map(st, inode, map),
 	const struct inode *inode, const struct fuse_iomap_io *map)
 
 static __always_inline void on_write_map(void *ctx, struct stack *st,
@@ -597,7 +601,7 @@ static __always_inline void on_write_map(void *ctx, struct stack *st,
 	submit(r);
 }
 
-PROGRAM(iomap_write_map, MARK_WRITE_MAP, on_write_map(ctx, st, inode, map),
+PROGRAM(iomap_write_map, MARK_WRITE_MAP, inode && map, on_write_map(ctx, st, inode, map),
 	const struct inode *inode, const struct fuse_iomap_io *map)
 
 /* ---- END ----------------------------------------------------------------- */
@@ -630,7 +634,7 @@ static __always_inline void on_end(void *ctx, struct stack *st, const struct ino
 		start_op(st, inode, in->pos, in->count, in->opflags, FI_END, op);
 }
 
-PROGRAM(iomap_end, MARK_END, on_end(ctx, st, inode, in),
+PROGRAM(iomap_end, MARK_END, inode && in, on_end(ctx, st, inode, in),
 	const struct inode *inode, const struct fuse_iomap_end_in *in)
 
 /*
@@ -685,12 +689,12 @@ static __always_inline void on_end_done(void *ctx, struct stack *st,
 	end_done(ctx, st, &x, iomap);
 }
 
-PROGRAM(iomap_end_done, MARK_END_DONE,
+PROGRAM(iomap_end_done, MARK_END_DONE, inode && iomap,
 	on_end_done(ctx, st, inode, pos, count, opflags, written, iomap, sent, error),
 	const struct inode *inode, loff_t pos, loff_t count, unsigned int opflags,
 	ssize_t written, const struct iomap *iomap, bool sent, int error)
 
-PROGRAM(iomap_end_error, MARK_END_ERROR, on_late_error(st, error),
+PROGRAM(iomap_end_error, MARK_END_ERROR, true, on_late_error(st, error),
 	const struct inode *inode, const struct fuse_iomap_end_in *in, int error)
 
 /* ---- IOEND --------------------------------------------------------------- */
@@ -728,7 +732,7 @@ static __always_inline void on_ioend(void *ctx, struct stack *st, const struct i
 			 fi_op_of_ioend(in->flags));
 }
 
-PROGRAM(iomap_ioend, MARK_IOEND, on_ioend(ctx, st, inode, in),
+PROGRAM(iomap_ioend, MARK_IOEND, inode && in, on_ioend(ctx, st, inode, in),
 	const struct inode *inode, const struct fuse_iomap_ioend_in *in)
 
 static __noinline int ioend_done(void *ctx, struct stack *st, struct done *x,
@@ -766,12 +770,13 @@ static __always_inline void on_ioend_done(void *ctx, struct stack *st,
 	ioend_done(ctx, st, &x, in, out);
 }
 
-PROGRAM(iomap_ioend_done, MARK_IOEND_DONE, on_ioend_done(ctx, st, inode, in, out, sent, error),
+PROGRAM(iomap_ioend_done, MARK_IOEND_DONE, inode && in && out,
+	on_ioend_done(ctx, st, inode, in, out, sent, error),
 	const struct inode *inode, const struct fuse_iomap_ioend_in *in,
 	const struct fuse_iomap_ioend_out *out, bool sent, int error)
 
 /* In the posted series it has the reply, too, which version 6 had not. */
-PROGRAM(iomap_ioend_error, MARK_IOEND_ERROR, on_late_error(st, error),
+PROGRAM(iomap_ioend_error, MARK_IOEND_ERROR, true, on_late_error(st, error),
 	const struct inode *inode, const struct fuse_iomap_ioend_in *in,
 	const struct fuse_iomap_ioend_out *out, int error)
 
@@ -837,7 +842,7 @@ static __noinline int on_bad_data(struct stack *st, int line, const char *rule)
 	return 0;
 }
 
-PROGRAM(iomap_bad_data, MARK_BAD_DATA, on_bad_data(st, line, condition),
+PROGRAM(iomap_bad_data, MARK_BAD_DATA, true, on_bad_data(st, line, condition),
 	const char *func, int line, const char *condition)
 
 /* ---- requests ------------------------------------------------------------ */
@@ -949,7 +954,8 @@ static __noinline int on_request_end(const struct fuse_req *req)
 	int BPF_PROG(name, const struct fuse_req *req)	\
 	{						\
 		lock_cpu();				\
-		on_##name(req);				\
+		if (req)				\
+			on_##name(req);			\
 		unlock_cpu();				\
 		return 0;				\
 	}						\
