@@ -86,6 +86,12 @@ static enum result test_events(struct doctor *d, enum event_need need, enum resu
 	return result;
 }
 
+static enum result test_fuse(struct doctor *d)
+{
+	text_printf(&d->detail, "%s" FUSE_MODULE, fuse_is_there() ? "" : "no ");
+	return fuse_is_there() ? GOOD : MISSING;
+}
+
 static enum result test_must(struct doctor *d)
 {
 	return test_events(d, EVENT_MUST, MISSING);
@@ -174,7 +180,7 @@ static enum result test_options(struct doctor *d)
 
 static enum result test_enabled(struct doctor *d)
 {
-	const char *path = "/sys/module/fuse/parameters/enable_iomap";
+	const char *path = FUSE_MODULE "/parameters/enable_iomap";
 	char line[16];
 
 	if (!read_line(path, line, sizeof(line))) {
@@ -307,6 +313,8 @@ static enum result test_load(struct doctor *d)
 static const struct check checks[] = {
 	{ "kernel types (BTF)", test_btf,
 	  "build the kernel with CONFIG_DEBUG_INFO_BTF=y", FI_NO_TRACEPOINTS },
+	{ "FUSE in the kernel", test_fuse, "modprobe fuse, or build the kernel with CONFIG_FUSE_FS",
+	  FI_NO_TRACEPOINTS },
 	{ "fuse-iomap in the kernel", test_config,
 	  "apply the series in kernel/patches, build with CONFIG_FUSE_IOMAP=y" },
 	{ "options of the kernel", test_options,
@@ -315,7 +323,7 @@ static const struct check checks[] = {
 	  "apply the series in kernel/patches, build with CONFIG_FUSE_IOMAP=y; `make kernel' does it",
 	  FI_NO_TRACEPOINTS },
 	{ "done tracepoints", test_done,
-	  "patch 17 of the series in kernel/patches has them; without, ENDs that are not sent are not "
+	  "the fuse_trace: patches in kernel/patches have them; without, ENDs that are not sent are not "
 	  "seen, and what was answered from the mapping cache has no latency" },
 	{ "request tracepoints", test_split,
 	  "Linux 7.3 has them; without, the wait is not split into queue, server and wake-up" },

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <string.h>
+#include <unistd.h>
 
 #include <bpf/btf.h>
 
+#include "error.h"
 #include "events.h"
 
 const struct event events[] = {
@@ -25,6 +27,26 @@ const struct event events[] = {
 
 const size_t nr_events = sizeof(events) / sizeof(events[0]);
 _Static_assert(sizeof(events) / sizeof(events[0]) <= MAX_EVENTS, "MAX_EVENTS");
+
+bool fuse_is_there(void)
+{
+	/* Of what is built in, for its parameters */
+	return !access(FUSE_MODULE, F_OK);
+}
+
+int no_fuse(void)
+{
+	return complain(FI_NO_TRACEPOINTS, "FUSE is a module that is not loaded: modprobe fuse");
+}
+
+int no_tracepoint(const char *event)
+{
+	if (!fuse_is_there())
+		return no_fuse();
+	return complain(FI_NO_TRACEPOINTS,
+			"this kernel has no tracepoint fuse:%s; it needs the fuse-iomap series and CONFIG_FUSE_IOMAP=y (see: fuseiomap doctor)",
+			event);
+}
 
 /*
  * Notes which events there are, of types from number `id` on: a typedef goes with each

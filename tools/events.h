@@ -31,11 +31,21 @@ extern const size_t nr_events;
 /* The file that the kernel's types are in. */
 #define KERNEL_BTF	"/sys/kernel/btf/vmlinux"
 
+/* Where FUSE's parameters are, be it built in or a module that is loaded. */
+#define FUSE_MODULE	"/sys/module/fuse"
+
 /* The kernel's types, and which events they say there are. */
 struct kernel_types {
 	struct btf *vmlinux;	/* NULL: no BTF */
 	bool has_event[MAX_EVENTS];	/* as in events[] */
 };
+
+/* There, with or without iomap; false of a module that is not loaded. */
+bool fuse_is_there(void);
+
+/* Say that it is not, or why there is no such tracepoint, and the cure. Return the exit code. */
+int no_fuse(void);
+int no_tracepoint(const char *event);
 
 bool kernel_types_open(struct kernel_types *t);
 void kernel_types_close(struct kernel_types *t);

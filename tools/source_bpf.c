@@ -78,13 +78,6 @@ static int print_all(enum libbpf_print_level level, const char *fmt, va_list ap)
 	return vfprintf(stderr, fmt, ap);
 }
 
-static int no_tracepoints(const char *event)
-{
-	return complain(FI_NO_TRACEPOINTS,
-		    "this kernel has no tracepoint fuse:%s; it needs the fuse-iomap series and CONFIG_FUSE_IOMAP=y (see: fuseiomap doctor)",
-		    event);
-}
-
 static struct bpf_program *program(const struct bpf_source *s, const char *name, const char *suffix)
 {
 	char full[64];
@@ -124,7 +117,7 @@ static int pick_programs(struct bpf_source *s, const struct kernel_types *types)
 		else if (there)
 			continue;
 		else if (e->need == EVENT_MUST || e->need == EVENT_UPSTREAM)
-			return no_tracepoints(e->name);
+			return no_tracepoint(e->name);
 		else
 			leave_out(s, e);
 	}

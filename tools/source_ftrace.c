@@ -24,6 +24,7 @@
 #include <tracefs.h>
 
 #include "error.h"
+#include "events.h"
 #include "openfiles.h"
 #include "pairing.h"
 #include "privilege.h"
@@ -76,7 +77,11 @@ struct ftrace {
 	char *page;
 	size_t page_size;
 	int epoll_fd;
-	__u64 start_ns;
+	/*
+	 * Of /dev/fuse, to keep the module: an event that is on does not, as a BPF program
+	 * does, and when it goes the kernel throws away what is in the buffers.
+	 */
+	int module_fd;
 	bool stopped;
 };
 
@@ -362,9 +367,8 @@ static int events_open(struct ftrace *f)
 
 	for (size_t i = 0; i < sizeof(must) / sizeof(must[0]); i++)
 		if (!event_there(f, must[i]))
-			return complain(FI_NO_TRACEPOINTS,
-				    "this kernel has no tracepoint fuse:%s; it needs the fuse-iomap series and CONFIG_FUSE_IOMAP=y (see: fuseiomap doctor)",
-				    raw_names[must[i]].event);
+			return no_tracepoint(raw_names[must[i]].event);
+	f->module_fd = open("/dev/fuse", O_RDONLY | O_CLOEXEC);
 	info->upstream = f->source.config.no_done;
 	info->splits = true;
 	for (int what = 0; what < RAW_WHATS; what++) {
@@ -632,6 +636,8 @@ static void ftrace_close(struct source *s)
 	if (f->epoll_fd >= 0)
 		close(f->epoll_fd);
 	instance_close(f);
+	if (f->module_fd >= 0)
+		close(f->module_fd);
 	pairing_free(f->pairing);
 	tasks_free(f->tasks);
 	openfiles_free(f->files);
@@ -680,7 +686,7 @@ static int ftrace_open(struct source **sp, const struct source_config *config)
 
 	f->source.ops = &source_ftrace;
 	f->source.config = *config;
-	f->epoll_fd = -1;
+	f->epoll_fd = f->module_fd = -1;
 	set_info(&f->source.info);
 	if (!config->verbose) {
 		tracefs_set_loglevel(TEP_LOG_NONE);

@@ -12,6 +12,7 @@
 #include <linux/fuse.h>
 
 #include "error.h"
+#include "events.h"
 #include "mounts.h"
 #include "privilege.h"
 #include "waiting.h"
@@ -762,6 +763,9 @@ static int load(struct waiting_source *s)
 {
 	struct timespec ts = { 0 };
 
+	/* Its types are not there, either. */
+	if (!fuse_is_there())
+		return -ENODEV;
 	libbpf_set_print(s->base.config.verbose ? print_all : print_nothing);
 	s->skel = inflight__open_and_load();
 	if (!s->skel)
@@ -788,6 +792,8 @@ static int pick_backend(struct waiting_source *s)
 
 	if (!err)
 		return 0;
+	if (want == BACKEND_BPF && err == -ENODEV)
+		return no_fuse();
 	if (want == BACKEND_BPF)
 		return err == -EPERM || !may_load() || !may_trace() ?
 			complain(FI_NO_PRIVILEGE,
