@@ -179,6 +179,48 @@ static void do_read(const struct load *load)
 	close_file(load, fd);
 }
 
+/* arg[0] writes, each from another stack of calls */
+
+#define TURNS 16
+
+/*
+ * One call deeper for each turn, to the left or to the right by the bits of @way. The
+ * kernel follows frame pointers; the two calls must not become one, nor a jump.
+ */
+static ssize_t __attribute__((noinline, noclone, optimize("no-omit-frame-pointer")))
+write_from(unsigned int way, unsigned int turns, int fd, const uint8_t *buf, uint64_t pos)
+{
+	ssize_t n;
+
+	if (!turns) {
+		n = pwrite(fd, buf, PAGE, pos);
+		asm volatile("# here");
+	} else if (way & 1) {
+		n = write_from(way >> 1, turns - 1, fd, buf, pos);
+		asm volatile("# left");
+	} else {
+		n = write_from(way >> 1, turns - 1, fd, buf, pos);
+		asm volatile("# right");
+	}
+	return n;
+}
+
+static void do_stacks(const struct load *load)
+{
+	int fd = open_file(load, O_WRONLY | O_CREAT | O_TRUNC);
+	uint8_t *buf = page_alloc(PAGE);
+
+	if (load->arg[0] > 1 << TURNS)
+		die(2, "stacks: there are no more than %d", 1 << TURNS);
+	for (uint64_t i = 0, pos = 0; i < load->arg[0]; i++, pos += PAGE) {
+		fill(buf, PAGE, pos, load->tag);
+		expect(load, "write", pos, write_from(i, TURNS, fd, buf, pos), PAGE);
+	}
+	free(buf);
+	close_file(load, fd);
+	printf("op=stacks calls=%llu\n", (unsigned long long)load->arg[0]);
+}
+
 /* arg[0] files, one call of arg[1] bytes in each */
 
 typedef ssize_t (*io_call)(int fd, uint8_t *buf, size_t size);
@@ -663,6 +705,8 @@ static const struct command {
 	{ "append", 2, "N SIZE", "N writes of SIZE bytes at the end of the file", do_append },
 	{ "overwrite", 2, "N SIZE", "N writes of SIZE bytes from the start on", do_overwrite },
 	{ "sparse", 2, "N SIZE", "new file, data and hole in turn, N of each", do_sparse },
+	{ "stacks", 1, "N", "new file, N writes of 4096 bytes, each from another stack of calls",
+	  do_stacks },
 	{ "read", 2, "N SIZE", "N reads of SIZE bytes from the start on", do_read },
 	{ "files", 2, "N SIZE", "N new files FILE.0 to FILE.N-1, one write to each", do_files },
 	{ "visit", 2, "N SIZE", "one read from each of N files", do_visit },

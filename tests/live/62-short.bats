@@ -213,6 +213,16 @@ export -f in_the_middle
 	grep -q '^iomapload;.*fuse_iomap_buffered_write_\[k\].* 3$' "$BATS_TEST_TMPDIR/folded"
 }
 
+@test "stacks: many at once are all kept, and told apart" {
+	fs_start
+	"$FUSEIOMAP" trace -j -q --kind begin --user-stacks -o "$BATS_TEST_TMPDIR/many" -- \
+		"$LOAD" "$MNT" stacks 1000
+	complete "$BATS_TEST_TMPDIR/many"
+	# A write that writeback gets ahead of asks twice.
+	[ "$(jq -s 'map(select(.op == "append").user_stack) | unique | length' \
+		"$BATS_TEST_TMPDIR/many")" = 1000 ]
+}
+
 @test "filters: on the outcome they choose findings, and all ends are still counted" {
 	fs_start
 	inspect "$LOAD" "$MNT" short
