@@ -79,7 +79,7 @@ struct ftrace {
 	int epoll_fd;
 	/*
 	 * Of /dev/fuse, to keep the module: an event that is on does not, as a BPF program
-	 * does, and when it goes the kernel throws away what is in the buffers.
+	 * does, and when it goes the kernel warns, and throws away what is in the buffers.
 	 */
 	int module_fd;
 	bool stopped;

@@ -51,7 +51,8 @@ unloaded()
 			run -3 --separate-stderr "$FUSEIOMAP" $c --backend $b -d 1
 			[ "${#stderr_lines[@]}" = 1 ] && [[ $stderr == *"modprobe fuse"* ]] ||
 				{ echo "$c $b: $stderr"; return 1; }
-			[ -z "$output" ] && [ ! -e "$OUT/r" ]
+			[ -z "$output" ]
+			[ ! -e "$OUT/r" ]
 		done
 	done
 	run -0 "$FUSEIOMAP" inflight
@@ -65,8 +66,6 @@ unloaded()
 	for b in bpf ftrace; do
 		fuse_load
 		all_start $b --backend $b
-		"$FUSEIOMAP" inflight --watch 0.1 --backend $b >"$OUT/inflight" 2>&1 3>&- &
-		PIDS+=($!)
 		fs_start
 		"$LOAD" --direct "$MNT" write 20 4096
 		fs_stop
@@ -91,17 +90,44 @@ unloaded()
 	all_saw upstream 20
 }
 
-@test "a look at what waits, with types that are the module's" {
-	local dd b
-	fuse_load
+# hang: iomapfs has one BEGIN that it does not answer, of $DD
+hang()
+{
 	fs_start --hang-begin=1
-	dd if=/dev/zero of="$MNT/f" bs=4k count=1 oflag=direct status=none 3>&- & dd=$!
-	waits_in fuse_iomap_send_begin $dd
+	dd if=/dev/zero of="$MNT/f" bs=4k count=1 oflag=direct status=none 3>&- & DD=$!
+	waits_in fuse_iomap_send_begin $DD
+}
+
+unhang() { pkill -USR1 -x iomapfs; wait $DD; fs_stop; }
+
+@test "a look at what waits, with types that are the module's" {
+	local b
+	fuse_load
+	hang
 	for b in bpf ftrace; do
-		"$FUSEIOMAP" inflight -j -q --backend $b >"$OUT/inflight"
-		cat "$OUT/inflight"
-		jq -es '[.[] | select(.type == "waiting")] | length == 1' "$OUT/inflight"
+		"$FUSEIOMAP" inflight -j -q --backend $b >"$OUT/look"
+		[ "$(jq -s 'map(select(.type == "waiting")) | length' "$OUT/look")" = 1 ]
 	done
-	pkill -USR1 -x iomapfs
-	wait $dd
+	unhang
+}
+
+@test "unloading: inflight does not keep it, and finds what waits when it is back" {
+	local b pid
+	for b in bpf ftrace; do
+		fuse_load
+		"$FUSEIOMAP" inflight -j --watch 0.2 --backend $b >"$OUT/look" 3>&- &
+		pid=$!
+		PIDS+=($pid)
+		wait_for '{"type":"look"' "$OUT/look"
+		rmmod fuse
+		sleep 1
+		fuse_load
+		run ! grep '"type":"waiting"' "$OUT/look"
+		hang
+		wait_for '{"type":"waiting"' "$OUT/look"
+		kill -INT $pid
+		wait $pid
+		unhang
+		unloaded
+	done
 }
