@@ -17,18 +17,6 @@ teardown()
 	fs_stop
 }
 
-# hang: dd waits for the first BEGIN; its thread is in $writer, its file $MNT/dir/f
-hang()
-{
-	fs_start --hang-begin=1 "$@"
-	mkdir "$MNT/dir"
-	dd if=/dev/zero of="$MNT/dir/f" bs=4k count=1 seek=3 oflag=direct status=none 3>&- &
-	writer=$!
-	wait_until hangs
-}
-
-hangs() { grep -q fuse_iomap_send_begin "/proc/$writer/stack"; }
-
 # wait_until COMMAND…: it succeeds within 30 s
 wait_until()
 {
@@ -39,13 +27,6 @@ wait_until()
 	done
 	echo "never: $*"
 	return 1
-}
-
-# release: the hanging BEGIN is answered
-release()
-{
-	pkill -USR1 -x iomapfs
-	wait "$writer"
 }
 
 # look ARG…: one look as JSON lines in $LOOK, its exit status in $status
@@ -115,7 +96,7 @@ all_stopped()
 	wait_until all_stopped
 	dd if=/dev/zero of="$MNT/f" bs=4k count=1 oflag=direct status=none 3>&- &
 	writer=$!
-	wait_until grep -q request_wait_answer "/proc/$writer/stack"
+	waits_in request_wait_answer $writer
 	# It asks for the name first, which is no upcall of iomap.
 	look
 	[ "$(how_many)" = 0 ]
@@ -152,7 +133,7 @@ all_stopped()
 	echo -1 >/proc/sys/kernel/sched_rt_runtime_us
 	taskset -c 1 chrt -f 1 dd if=/dev/zero of="$MNT/f" bs=4k count=1 oflag=direct status=none 3>&- &
 	writer=$!
-	wait_until hangs
+	waits_in fuse_iomap_send_begin $writer
 	taskset -c 1 chrt -f 50 sh -c 'while :; do :; done' 3>&- &
 	hog=$!
 	sleep 0.5
@@ -171,7 +152,7 @@ all_stopped()
 	fs_start --delay-end=4s --want-end
 	dd if=/dev/zero of="$MNT/f" bs=4k count=1 oflag=direct status=none 3>&- &
 	writer=$!
-	wait_until grep -q fuse_iomap_send_end "/proc/$writer/stack"
+	waits_in fuse_iomap_send_end $writer
 	look
 	[ "$(waits '"\(.kind) \(.op) \(.pos) \(.count)"')" = "end append-direct 0 4096" ]
 	wait $writer
@@ -179,7 +160,7 @@ all_stopped()
 	fs_start --delay-ioend=4s
 	dd if=/dev/zero of="$MNT/f" bs=4k count=1 oflag=direct status=none 3>&- &
 	writer=$!
-	wait_until grep -q fuse_iomap_send_ioend "/proc/$writer/stack"
+	waits_in fuse_iomap_send_ioend $writer
 	look
 	[ "$(waits '"\(.kind) \(.op) \(.pos) \(.count)"')" = "ioend append-direct 0 4096" ]
 	wait $writer
@@ -190,7 +171,7 @@ all_stopped()
 	mkdir "$MNT/dir"
 	"$LOAD" "$MNT/dir" mmap 1 >/dev/null 3>&- &
 	writer=$!
-	wait_until hangs
+	waits_in fuse_iomap_send_begin $writer
 	run ls -l "/proc/$writer/fd"
 	[[ $output != *"$MNT"* ]]
 	look

@@ -90,16 +90,6 @@ unloaded()
 	all_saw upstream 20
 }
 
-# hang: iomapfs has one BEGIN that it does not answer, of $DD
-hang()
-{
-	fs_start --hang-begin=1
-	dd if=/dev/zero of="$MNT/f" bs=4k count=1 oflag=direct status=none 3>&- & DD=$!
-	waits_in fuse_iomap_send_begin $DD
-}
-
-unhang() { pkill -USR1 -x iomapfs; wait $DD; fs_stop; }
-
 @test "a look at what waits, with types that are the module's" {
 	local b
 	fuse_load
@@ -108,7 +98,7 @@ unhang() { pkill -USR1 -x iomapfs; wait $DD; fs_stop; }
 		"$FUSEIOMAP" inflight -j -q --backend $b >"$OUT/look"
 		[ "$(jq -s 'map(select(.type == "waiting")) | length' "$OUT/look")" = 1 ]
 	done
-	unhang
+	release
 }
 
 @test "unloading: inflight does not keep it, and finds what waits when it is back" {
@@ -127,7 +117,8 @@ unhang() { pkill -USR1 -x iomapfs; wait $DD; fs_stop; }
 		wait_for '{"type":"waiting"' "$OUT/look"
 		kill -INT $pid
 		wait $pid
-		unhang
+		release
+		fs_stop
 		unloaded
 	done
 }

@@ -123,6 +123,24 @@ waits_in()
 	return 1
 }
 
+# hang [OPTION…]: dd waits for the first BEGIN; its thread is in $writer, its file
+# $MNT/dir/f
+hang()
+{
+	fs_start --hang-begin=1 "$@"
+	mkdir "$MNT/dir"
+	dd if=/dev/zero of="$MNT/dir/f" bs=4k count=1 seek=3 oflag=direct status=none 3>&- &
+	writer=$!
+	waits_in fuse_iomap_send_begin $writer
+}
+
+# release: the hanging BEGIN is answered
+release()
+{
+	pkill -USR1 -x iomapfs
+	wait "$writer"
+}
+
 # events_on EVENT…: a tracefs instance of our own that records these events
 events_on()
 {
