@@ -99,6 +99,8 @@
 
 /* Notification: fuse_out_header.error */
 #define FUSE_NOTIFY_IOMAP_DEV_INVAL	99
+#define FUSE_NOTIFY_IOMAP_UPSERT_MAPPINGS	100
+#define FUSE_NOTIFY_IOMAP_INVAL_MAPPINGS	101
 
 /* fuse_iomap_support.flags */
 #define FUSE_IOMAP_SUPPORT_FILEIO	(1ULL << 0)
@@ -194,6 +196,22 @@ struct fuse_iomap_dev_inval_out {
 	struct fuse_range range;
 };
 
+/* Mappings as BEGIN would be answered with: for a reply of RETRY_CACHE to BEGIN. */
+struct fuse_iomap_upsert_mappings_out {
+	__u64 nodeid;
+	__u64 attr_ino;
+	struct fuse_iomap_io read;
+	struct fuse_iomap_io write;
+};
+
+/* Mappings of these ranges that the kernel has are wrong from now on. */
+struct fuse_iomap_inval_mappings_out {
+	__u64 nodeid;
+	__u64 attr_ino;
+	struct fuse_range read;
+	struct fuse_range write;
+};
+
 struct fuse_iomap_support {
 	__u64 flags;		/* FUSE_IOMAP_SUPPORT_* */
 	__u64 padding;
@@ -220,6 +238,8 @@ _Static_assert(sizeof(struct fuse_iomap_ioend_out) == 8, "wire format");
 _Static_assert(sizeof(struct fuse_iomap_config_in) == 64, "wire format");
 _Static_assert(sizeof(struct fuse_iomap_config_out) == 104, "wire format");
 _Static_assert(sizeof(struct fuse_iomap_dev_inval_out) == 24, "wire format");
+_Static_assert(sizeof(struct fuse_iomap_upsert_mappings_out) == 80, "wire format");
+_Static_assert(sizeof(struct fuse_iomap_inval_mappings_out) == 48, "wire format");
 #endif
 
 #endif /* FUSE_IOMAP_ABI_H */
