@@ -80,6 +80,12 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
 		conn->want |= FUSE_CAP_HANDLE_KILLPRIV;
 }
 
+/* There is none that long. */
+static int check_name(const char *text)
+{
+	return strlen(text) > MAX_NAME ? -ENAMETOOLONG : 0;
+}
+
 static void op_lookup(fuse_req_t req, fuse_ino_t dir, const char *text)
 {
 	struct fs *fs = fs_of(req);
@@ -92,7 +98,7 @@ static void op_lookup(fuse_req_t req, fuse_ino_t dir, const char *text)
 	if (name)
 		entry = make_entry(fs, name->inode);
 	pthread_mutex_unlock(&fs->lock);
-	reply_entry(req, 0, &entry, NULL);
+	reply_entry(req, check_name(text), &entry, NULL);
 }
 
 static void op_forget(fuse_req_t req, fuse_ino_t ino, uint64_t nlookup)
@@ -222,7 +228,7 @@ static void op_unlink(fuse_req_t req, fuse_ino_t dir, const char *text)
 	pthread_mutex_lock(&fs->lock);
 	name = name_find(fs, inode_of(req, dir), text);
 	if (!name)
-		err = ENOENT;
+		err = -check_name(text) ?: ENOENT;
 	else if (!TAILQ_EMPTY(&name->inode->names))
 		err = ENOTEMPTY;
 	else
@@ -269,9 +275,51 @@ static void op_rename(fuse_req_t req, fuse_ino_t dir, const char *text, fuse_ino
 	pthread_mutex_lock(&fs->lock);
 	from = name_find(fs, inode_of(req, dir), text);
 	to = name_find(fs, inode_of(req, to_dir), to_text);
-	err = rename_name(fs, from, to, inode_of(req, to_dir), to_text, flags);
+	err = check_name(text) ?: check_name(to_text) ?:
+	      rename_name(fs, from, to, inode_of(req, to_dir), to_text, flags);
 	pthread_mutex_unlock(&fs->lock);
 	fuse_reply_err(req, -err);
+}
+
+/*
+ * An open directory. Names get growing cookies, and a renamed one a new cookie: so that
+ * a listing ends, it goes up to the last cookie there was when it began.
+ */
+struct open_dir {
+	uint64_t last;		/* cookie; guarded by fs->lock */
+};
+
+static struct open_dir *dir_of(const struct fuse_file_info *fi)
+{
+	return (struct open_dir *)(uintptr_t)fi->fh;
+}
+
+static void begin_listing(struct fs *fs, struct open_dir *dir)
+{
+	pthread_mutex_lock(&fs->lock);
+	dir->last = fs->cookie;
+	pthread_mutex_unlock(&fs->lock);
+}
+
+static void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct open_dir *dir = malloc(sizeof(*dir));
+
+	if (!dir) {
+		fuse_reply_err(req, ENOMEM);
+		return;
+	}
+	begin_listing(fs_of(req), dir);
+	fi->fh = (uintptr_t)dir;
+	/* Interrupted: there will be no release. */
+	if (fuse_reply_open(req, fi))
+		free(dir);
+}
+
+static void op_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	free(dir_of(fi));
+	fuse_reply_err(req, 0);
 }
 
 /* One buffer of directory entries. */
@@ -307,7 +355,7 @@ static void list_one(struct listing *list, const char *text, struct inode *inode
 }
 
 /* Cookies: 1 is ".", 2 is "..", names have greater ones. */
-static void list_dir(struct listing *list, struct inode *dir, uint64_t after)
+static void list_dir(struct listing *list, struct inode *dir, uint64_t after, uint64_t last)
 {
 	struct name *name;
 
@@ -316,11 +364,12 @@ static void list_dir(struct listing *list, struct inode *dir, uint64_t after)
 	if (after < 2)
 		list_one(list, "..", dir->parent, 2, true);
 	TAILQ_FOREACH(name, &dir->names, link)
-		if (name->cookie > after)
+		if (name->cookie > after && name->cookie <= last)
 			list_one(list, name->text, name->inode, name->cookie, false);
 }
 
-static void reply_listing(fuse_req_t req, fuse_ino_t ino, size_t size, off_t after, bool plus)
+static void reply_listing(fuse_req_t req, fuse_ino_t ino, size_t size, off_t after,
+			  struct open_dir *dir, bool plus)
 {
 	struct listing list = { .req = req, .buf = malloc(size), .size = size, .plus = plus };
 	struct fs *fs = fs_of(req);
@@ -329,8 +378,10 @@ static void reply_listing(fuse_req_t req, fuse_ino_t ino, size_t size, off_t aft
 		fuse_reply_err(req, ENOMEM);
 		return;
 	}
+	if (!after)	/* opened, or rewound */
+		begin_listing(fs, dir);
 	pthread_mutex_lock(&fs->lock);
-	list_dir(&list, inode_of(req, ino), after);
+	list_dir(&list, inode_of(req, ino), after, dir->last);
 	pthread_mutex_unlock(&fs->lock);
 	fuse_reply_buf(req, list.buf, list.used);
 	free(list.buf);
@@ -339,13 +390,13 @@ static void reply_listing(fuse_req_t req, fuse_ino_t ino, size_t size, off_t aft
 static void op_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t after,
 		       struct fuse_file_info *fi)
 {
-	reply_listing(req, ino, size, after, false);
+	reply_listing(req, ino, size, after, dir_of(fi), false);
 }
 
 static void op_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t after,
 			   struct fuse_file_info *fi)
 {
-	reply_listing(req, ino, size, after, true);
+	reply_listing(req, ino, size, after, dir_of(fi), true);
 }
 
 static void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
@@ -698,6 +749,8 @@ const struct fuse_lowlevel_ops fs_ops = {
 	.unlink = op_unlink,
 	.rmdir = op_unlink,
 	.rename = op_rename,
+	.opendir = op_opendir,
+	.releasedir = op_releasedir,
 	.readdir = op_readdir,
 	.readdirplus = op_readdirplus,
 	.getattr = op_getattr,
