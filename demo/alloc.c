@@ -46,7 +46,7 @@ uint64_t alloc_free_blocks(struct alloc *alloc)
 	uint64_t nfree;
 
 	pthread_mutex_lock(&alloc->lock);
-	nfree = alloc->nfree + alloc->nheld;
+	nfree = alloc->nfree - alloc->nreserved + alloc->nheld;
 	pthread_mutex_unlock(&alloc->lock);
 	return nfree;
 }
@@ -110,11 +110,15 @@ static uint64_t find_free(const struct alloc *alloc)
 
 /*
  * Take up to @len blocks in one run: at @goal if that one is free, so that a
- * file grows in place, else at the cursor. Returns how many, 0 if all are used.
+ * file grows in place, else at the cursor. @reserved: they were promised before.
+ * Returns how many, 0 if all are used.
  */
-static uint64_t alloc_take(struct alloc *alloc, uint64_t goal, uint64_t len, uint64_t *block)
+static uint64_t alloc_take(struct alloc *alloc, uint64_t goal, uint64_t len, bool reserved,
+			   uint64_t *block)
 {
 	pthread_mutex_lock(&alloc->lock);
+	if (!reserved)
+		len = min_u64(len, alloc->nfree - alloc->nreserved);
 	if (alloc->split)
 		*block = find_free(alloc);
 	else if (goal < alloc->nblocks && !in_use(alloc, goal))
@@ -128,6 +132,8 @@ static uint64_t alloc_take(struct alloc *alloc, uint64_t goal, uint64_t len, uin
 	len = *block < alloc->nblocks ? free_run(alloc, *block, len) : 0;
 	flip(alloc->map, *block, len);
 	alloc->nfree -= len;
+	if (reserved)
+		alloc->nreserved -= len;
 	/* With small extents asked for, leave a gap: no two make one run. */
 	alloc->cursor = *block + len + (alloc->extent_max && !alloc->split);
 	if (alloc->split)
@@ -136,12 +142,26 @@ static uint64_t alloc_take(struct alloc *alloc, uint64_t goal, uint64_t len, uin
 	return len;
 }
 
-static void alloc_give(struct alloc *alloc, uint64_t block, uint64_t len)
+static void alloc_give(struct alloc *alloc, const struct extent *extent)
 {
 	pthread_mutex_lock(&alloc->lock);
-	flip(alloc->held ?: alloc->map, block, len);
-	*(alloc->held ? &alloc->nheld : &alloc->nfree) += len;
+	if (extent_delayed(extent)) {
+		alloc->nreserved -= extent->len;
+	} else {
+		flip(alloc->held ?: alloc->map, extent->block, extent->len);
+		*(alloc->held ? &alloc->nheld : &alloc->nfree) += extent->len;
+	}
 	pthread_mutex_unlock(&alloc->lock);
+}
+
+/* Promise up to @len blocks. Returns how many. */
+static uint64_t alloc_promise(struct alloc *alloc, uint64_t len)
+{
+	pthread_mutex_lock(&alloc->lock);
+	len = min_u64(len, alloc->nfree - alloc->nreserved);
+	alloc->nreserved += len;
+	pthread_mutex_unlock(&alloc->lock);
+	return len;
 }
 
 int alloc_reserve(struct alloc *alloc, uint64_t block, uint64_t len)
@@ -271,15 +291,22 @@ static size_t split_at(struct extents *extents, uint64_t off)
 		return i;
 	len = off - left->off;
 	right = (struct extent) { off, left->len - len, left->block + len, left->written };
+	if (extent_delayed(left))
+		right.block = BLOCK_DELAYED;
 	left->len = len;
 	insert_at(extents, i + 1, right);
 	return i + 1;
 }
 
+/* Is @b the place behind @a, or are both still without one? */
+static bool next_to(const struct extent *a, const struct extent *b)
+{
+	return extent_delayed(a) ? extent_delayed(b) : a->block + a->len == b->block;
+}
+
 static bool can_merge(const struct alloc *alloc, const struct extent *a, const struct extent *b)
 {
-	return a->off + a->len == b->off && a->block + a->len == b->block &&
-	       a->written == b->written &&
+	return a->off + a->len == b->off && next_to(a, b) && a->written == b->written &&
 	       (!alloc->extent_max || a->len + b->len <= alloc->extent_max) &&
 	       (!alloc->split || b->block != alloc->split);
 }
@@ -317,27 +344,100 @@ bool extents_find(const struct extents *extents, uint64_t off, struct extent *fo
 	return false;
 }
 
+/* No extent may be longer than that. */
+static uint64_t limit_len(const struct alloc *alloc, uint64_t len)
+{
+	return alloc->extent_max ? min_u64(len, alloc->extent_max) : len;
+}
+
+/* At most @len blocks of the hole that ends where extent @i begins. */
+static uint64_t limit_hole(const struct alloc *alloc, const struct extents *extents, size_t i,
+			   uint64_t off, uint64_t len)
+{
+	if (i < extents->n)
+		len = min_u64(len, extents->v[i].off - off);
+	return limit_len(alloc, len);
+}
+
+/* The block behind extent @i - 1, where one at @i would best be. */
+static uint64_t goal_at(const struct alloc *alloc, const struct extents *extents, size_t i)
+{
+	const struct extent *before = &extents->v[i - 1];
+
+	if (alloc->extent_max || !i || extent_delayed(before))
+		return alloc->nblocks;
+	return before->block + before->len;
+}
+
+static void insert_new(struct alloc *alloc, struct extents *extents, size_t i, struct extent new)
+{
+	insert_at(extents, i, new);
+	extents->blocks += new.len;
+	merge(alloc, extents, i, i + 1);
+}
+
 int extents_fill(struct alloc *alloc, struct extents *extents, uint64_t off, uint64_t len)
 {
 	size_t i = lower_bound(extents, off);
-	uint64_t goal = alloc->nblocks;
 	struct extent new = { .off = off };
 
 	if (reserve(extents, 1))
 		return -ENOMEM;
-	if (i < extents->n)
-		len = min_u64(len, extents->v[i].off - off);
-	if (alloc->extent_max)
-		len = min_u64(len, alloc->extent_max);
-	else if (i > 0)
-		goal = extents->v[i - 1].block + extents->v[i - 1].len;
-	new.len = alloc_take(alloc, goal, len, &new.block);
+	new.len = alloc_take(alloc, goal_at(alloc, extents, i),
+			     limit_hole(alloc, extents, i, off, len), false, &new.block);
 	if (!new.len)
 		return -ENOSPC;
-	insert_at(extents, i, new);
-	extents->blocks += new.len;
+	insert_new(alloc, extents, i, new);
+	return 0;
+}
+
+int extents_delay(struct alloc *alloc, struct extents *extents, uint64_t off, uint64_t len)
+{
+	size_t i = lower_bound(extents, off);
+	struct extent new = { .off = off, .block = BLOCK_DELAYED };
+
+	if (reserve(extents, 1))
+		return -ENOMEM;
+	new.len = alloc_promise(alloc, limit_hole(alloc, extents, i, off, len));
+	if (!new.len)
+		return -ENOSPC;
+	insert_new(alloc, extents, i, new);
+	return 0;
+}
+
+int extents_settle(struct alloc *alloc, struct extents *extents, uint64_t off, uint64_t len)
+{
+	struct extent *new;
+	uint64_t block, got;
+	size_t i;
+
+	if (reserve(extents, 2))
+		return -ENOMEM;
+	i = split_at(extents, off);
+	len = limit_len(alloc, min_u64(len, extents->v[i].len));
+	got = alloc_take(alloc, goal_at(alloc, extents, i), len, true, &block);
+	split_at(extents, off + got);
+	new = &extents->v[i];
+	new->block = block;
 	merge(alloc, extents, i, i + 1);
 	return 0;
+}
+
+void extents_drop_delayed(struct alloc *alloc, struct extents *extents)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < extents->n; i++) {
+		const struct extent extent = extents->v[i];
+
+		if (!extent_delayed(&extent)) {
+			extents->v[kept++] = extent;
+			continue;
+		}
+		alloc_give(alloc, &extent);
+		extents->blocks -= extent.len;
+	}
+	extents->n = kept;
 }
 
 int extents_append(struct extents *extents, struct extent extent)
@@ -358,7 +458,7 @@ int extents_mark_written(struct alloc *alloc, struct extents *extents, uint64_t 
 	first = split_at(extents, off);
 	end = split_at(extents, off + len);
 	for (size_t i = first; i < end; i++)
-		extents->v[i].written = true;
+		extents->v[i].written |= !extent_delayed(&extents->v[i]);
 	merge(alloc, extents, first, end);
 	return 0;
 }
@@ -372,7 +472,7 @@ int extents_punch(struct alloc *alloc, struct extents *extents, uint64_t off, ui
 	first = split_at(extents, off);
 	end = split_at(extents, off + len);
 	for (size_t i = first; i < end; i++) {
-		alloc_give(alloc, extents->v[i].block, extents->v[i].len);
+		alloc_give(alloc, &extents->v[i]);
 		extents->blocks -= extents->v[i].len;
 	}
 	remove_at(extents, first, end - first);
@@ -382,7 +482,7 @@ int extents_punch(struct alloc *alloc, struct extents *extents, uint64_t off, ui
 void extents_free(struct alloc *alloc, struct extents *extents)
 {
 	for (size_t i = 0; i < extents->n; i++)
-		alloc_give(alloc, extents->v[i].block, extents->v[i].len);
+		alloc_give(alloc, &extents->v[i]);
 	free(extents->v);
 	*extents = (struct extents) { 0 };
 }

@@ -80,14 +80,34 @@ static uint32_t checksum(const void *buf, size_t size)
 
 /* Writing */
 
+static uint64_t count_placed(const struct extents *extents)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < extents->n; i++)
+		n += !extent_delayed(&extents->v[i]);
+	return n;
+}
+
+/* What is delayed was not written back, so it is not there after a crash. */
+static void write_extents(FILE *out, const struct extents *extents)
+{
+	for (size_t i = 0; i < extents->n; i++) {
+		const struct extent *e = &extents->v[i];
+		struct disk_extent extent = { e->off, e->len, e->block, e->written };
+
+		if (!extent_delayed(e))
+			fwrite(&extent, sizeof(extent), 1, out);
+	}
+}
+
 static void write_inode(FILE *out, const struct inode *inode)
 {
-	const struct extents *extents = &inode->extents;
 	struct disk_inode disk = {
 		.ino = inode->attr.st_ino,
 		.generation = inode->generation,
 		.size = inode->attr.st_size,
-		.nextents = extents->n,
+		.nextents = count_placed(&inode->extents),
 		.target_len = inode->target ? strlen(inode->target) : 0,
 		.rdev = inode->attr.st_rdev,
 		.mode = inode->attr.st_mode,
@@ -100,12 +120,7 @@ static void write_inode(FILE *out, const struct inode *inode)
 	};
 
 	fwrite(&disk, sizeof(disk), 1, out);
-	for (size_t i = 0; i < extents->n; i++) {
-		const struct extent *e = &extents->v[i];
-		struct disk_extent extent = { e->off, e->len, e->block, e->written };
-
-		fwrite(&extent, sizeof(extent), 1, out);
-	}
+	write_extents(out, &inode->extents);
 	fwrite(inode->target ?: "", disk.target_len, 1, out);
 }
 

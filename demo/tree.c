@@ -93,7 +93,13 @@ struct inode *inode_restore(struct fs *fs, uint64_t ino, mode_t mode, uid_t uid,
 void inode_forget(struct fs *fs, struct inode *inode, uint64_t nlookup)
 {
 	inode->nlookup -= nlookup;
-	if (inode->nlookup || inode->attr.st_nlink)
+	if (inode->nlookup)
+		return;
+	/* The kernel has no page of it any more that could be written back. */
+	pthread_mutex_lock(&inode->lock);
+	extents_drop_delayed(&fs->alloc, &inode->extents);
+	pthread_mutex_unlock(&inode->lock);
+	if (inode->attr.st_nlink)
 		return;
 	fs->inodes[inode->attr.st_ino] = NULL;
 	fs->ninodes--;

@@ -176,21 +176,89 @@ static void extent_max_limits_and_scatters(void **state)
 	env_free(env);
 }
 
+static void delayed_room_is_promised_and_nobody_elses(void **state)
+{
+	struct env *env = env_new(10, 0);
+	struct extents other = { 0 };
+
+	assert_int_equal(extents_delay(&env->alloc, &env->extents, 5, 6), 0);
+	assert_int_equal(env->extents.n, 1);
+	assert_extent(&env->extents, 0, 5, 6, false);
+	assert_true(extent_delayed(&env->extents.v[0]));
+	assert_int_equal(env->extents.blocks, 6);
+	assert_int_equal(alloc_free_blocks(&env->alloc), 4);
+	assert_int_equal(extents_fill(&env->alloc, &other, 0, 10), 0);
+	assert_int_equal(other.blocks, 4);
+	assert_int_equal(extents_fill(&env->alloc, &other, 4, 1), -ENOSPC);
+	assert_int_equal(extents_delay(&env->alloc, &other, 4, 1), -ENOSPC);
+	assert_int_equal(extents_settle(&env->alloc, &env->extents, 7, 2), 0);
+	assert_int_equal(env->extents.n, 3);
+	assert_extent(&env->extents, 0, 5, 2, false);
+	assert_extent(&env->extents, 1, 7, 2, false);
+	assert_false(extent_delayed(&env->extents.v[1]));
+	assert_extent(&env->extents, 2, 9, 2, false);
+	assert_int_equal(extents_settle(&env->alloc, &env->extents, 5, 100), 0);
+	assert_int_equal(extents_settle(&env->alloc, &env->extents, 9, 100), 0);
+	assert_int_equal(env->extents.blocks, 6);
+	assert_int_equal(alloc_free_blocks(&env->alloc), 0);
+	extents_free(&env->alloc, &other);
+	env_free(env);
+}
+
+static void what_is_delayed_goes_with_its_promise(void **state)
+{
+	struct env *env = env_new(BLOCKS, 0);
+
+	assert_int_equal(extents_delay(&env->alloc, &env->extents, 0, 10), 0);
+	assert_int_equal(extents_punch(&env->alloc, &env->extents, 2, 3), 0);
+	assert_int_equal(env->extents.n, 2);
+	assert_extent(&env->extents, 1, 5, 5, false);
+	assert_true(extent_delayed(&env->extents.v[1]));
+	assert_int_equal(alloc_free_blocks(&env->alloc), BLOCKS - 7);
+	assert_int_equal(extents_fill(&env->alloc, &env->extents, 2, 3), 0);
+	/* It is not there to be written. */
+	assert_int_equal(extents_mark_written(&env->alloc, &env->extents, 0, 10), 0);
+	assert_extent(&env->extents, 0, 0, 2, false);
+	assert_extent(&env->extents, 1, 2, 3, true);
+	assert_extent(&env->extents, 2, 5, 5, false);
+	extents_drop_delayed(&env->alloc, &env->extents);
+	assert_int_equal(env->extents.n, 1);
+	assert_extent(&env->extents, 0, 2, 3, true);
+	assert_int_equal(env->extents.blocks, 3);
+	assert_int_equal(alloc_free_blocks(&env->alloc), BLOCKS - 3);
+	env_free(env);
+}
+
 /* The model: for each file block, the device block it is on, and if it is written. */
 
+#define HOLE -1
+#define DELAYED -2
+
 struct model {
-	int64_t block[BLOCKS];	/* -1: a hole */
+	int64_t block[BLOCKS];	/* or one of these */
 	bool written[BLOCKS];
 };
 
-static void learn(const struct extents *extents, uint64_t from, uint64_t len, struct model *model)
+/* Part of the file, for a random operation. */
+struct part {
+	uint64_t off, len;
+};
+
+static int64_t block_at(const struct extent *e, uint64_t off)
+{
+	return extent_delayed(e) ? DELAYED : (int64_t)(e->block + off - e->off);
+}
+
+/* What was @before in the model may be something else now. */
+static void learn(const struct extents *extents, struct part part, int64_t before,
+		  struct model *model)
 {
 	struct extent e;
 
-	for (uint64_t off = from; off < from + len; off++)
-		if (model->block[off] < 0 && extents_find(extents, off, &e)) {
+	for (uint64_t off = part.off; off < part.off + part.len; off++)
+		if (model->block[off] == before && extents_find(extents, off, &e)) {
 			assert_false(e.written);
-			model->block[off] = e.block + off - e.off;
+			model->block[off] = block_at(&e, off);
 			model->written[off] = false;
 		}
 }
@@ -198,7 +266,7 @@ static void learn(const struct extents *extents, uint64_t from, uint64_t len, st
 static void check(const struct env *env, const struct model *model, uint64_t extent_max)
 {
 	bool used[BLOCKS] = { false };
-	uint64_t blocks = 0, last_end = 0;
+	uint64_t blocks = 0, delayed = 0, last_end = 0;
 	struct extent e;
 
 	for (size_t i = 0; i < env->extents.n; i++) {
@@ -209,45 +277,85 @@ static void check(const struct env *env, const struct model *model, uint64_t ext
 		last_end = extent->off + extent->len;
 	}
 	for (uint64_t off = 0; off < BLOCKS; off++) {
-		assert_int_equal(extents_find(&env->extents, off, &e), model->block[off] >= 0);
-		if (model->block[off] < 0)
+		assert_int_equal(extents_find(&env->extents, off, &e), model->block[off] != HOLE);
+		if (model->block[off] == HOLE)
 			continue;
-		assert_int_equal(e.block + off - e.off, model->block[off]);
+		assert_int_equal(block_at(&e, off), model->block[off]);
 		assert_int_equal(e.written, model->written[off]);
+		blocks++;
+		if (model->block[off] == DELAYED) {
+			delayed++;
+			continue;
+		}
 		assert_false(used[model->block[off]]);
 		used[model->block[off]] = true;
-		blocks++;
 	}
 	assert_int_equal(env->extents.blocks, blocks);
-	assert_int_equal(env->alloc.nfree, env->alloc.nblocks - blocks);
+	assert_int_equal(env->alloc.nreserved, delayed);
+	assert_int_equal(env->alloc.nfree, env->alloc.nblocks - blocks + delayed);
+	assert_int_equal(alloc_free_blocks((struct alloc *)&env->alloc),
+			 env->alloc.nblocks - blocks);
+}
+
+static void random_fill(struct env *env, struct part part, struct model *model)
+{
+	struct extent hole;
+	int (*fill)(struct alloc *, struct extents *, uint64_t, uint64_t) =
+		rand() % 2 ? extents_fill : extents_delay;
+	int err;
+
+	if (extents_find(&env->extents, part.off, &hole))
+		return;
+	err = fill(&env->alloc, &env->extents, part.off, part.len);
+	assert_true(!err || (err == -ENOSPC && env->alloc.nfree == env->alloc.nreserved));
+	learn(&env->extents, part, HOLE, model);
+}
+
+static void random_settle(struct env *env, struct part part, struct model *model)
+{
+	struct extent e;
+
+	if (!extents_find(&env->extents, part.off, &e) || !extent_delayed(&e))
+		return;
+	assert_int_equal(extents_settle(&env->alloc, &env->extents, part.off, part.len), 0);
+	learn(&env->extents, part, DELAYED, model);
+	assert_true(model->block[part.off] >= 0);
+}
+
+static void random_mark(struct env *env, struct part part, struct model *model)
+{
+	assert_int_equal(extents_mark_written(&env->alloc, &env->extents, part.off, part.len), 0);
+	for (uint64_t i = part.off; i < part.off + part.len; i++)
+		model->written[i] = model->block[i] >= 0;
+}
+
+static void random_punch(struct env *env, struct part part, struct model *model)
+{
+	assert_int_equal(extents_punch(&env->alloc, &env->extents, part.off, part.len), 0);
+	for (uint64_t i = part.off; i < part.off + part.len; i++)
+		model->block[i] = HOLE;
+}
+
+static void random_drop(struct env *env, struct part part, struct model *model)
+{
+	if (rand() % 50)
+		return;
+	extents_drop_delayed(&env->alloc, &env->extents);
+	for (uint64_t i = 0; i < BLOCKS; i++)
+		if (model->block[i] == DELAYED)
+			model->block[i] = HOLE;
 }
 
 static void random_step(struct env *env, struct model *model)
 {
-	uint64_t off = rand() % BLOCKS, len = 1 + rand() % 20;
-	struct extent hole;
-	int err;
+	static void (*const steps[])(struct env *, struct part, struct model *) = {
+		random_fill, random_fill, random_settle, random_mark, random_punch, random_drop,
+	};
+	struct part part = { rand() % BLOCKS, 1 + rand() % 20 };
 
-	if (len > BLOCKS - off)
-		len = BLOCKS - off;
-	switch (rand() % 3) {
-	case 0:
-		if (extents_find(&env->extents, off, &hole))
-			return;
-		err = extents_fill(&env->alloc, &env->extents, off, len);
-		assert_true(!err || (err == -ENOSPC && !env->alloc.nfree));
-		learn(&env->extents, off, len, model);
-		return;
-	case 1:
-		assert_int_equal(extents_mark_written(&env->alloc, &env->extents, off, len), 0);
-		for (uint64_t i = off; i < off + len; i++)
-			model->written[i] = model->block[i] >= 0;
-		return;
-	default:
-		assert_int_equal(extents_punch(&env->alloc, &env->extents, off, len), 0);
-		for (uint64_t i = off; i < off + len; i++)
-			model->block[i] = -1;
-	}
+	if (part.len > BLOCKS - part.off)
+		part.len = BLOCKS - part.off;
+	steps[rand() % (sizeof(steps) / sizeof(*steps))](env, part, model);
 }
 
 static void random_against_model(void **state)
@@ -324,6 +432,8 @@ int main(void)
 		cmocka_unit_test(punch_splits_and_frees),
 		cmocka_unit_test(no_space_is_said),
 		cmocka_unit_test(extent_max_limits_and_scatters),
+		cmocka_unit_test(delayed_room_is_promised_and_nobody_elses),
+		cmocka_unit_test(what_is_delayed_goes_with_its_promise),
 		cmocka_unit_test(random_against_model),
 		cmocka_unit_test(blocks_given_back_are_held_until_the_next_commit_is_done),
 	};

@@ -109,6 +109,24 @@ static void all_of_it_is_there_again(void **state)
 	make(fs, root, "new", S_IFREG | 0600);
 }
 
+static void what_is_delayed_is_not_there(void **state)
+{
+	struct fs *fs = start(true, BLOCK, 0);
+	uint64_t nfree = alloc_free_blocks(&fs->alloc);
+	struct inode *file = make(fs, inode_get(fs, ROOT_INO), "file", S_IFREG | 0600);
+
+	assert_int_equal(extents_delay(&fs->alloc, &file->extents, 0, 4), 0);
+	assert_int_equal(extents_settle(&fs->alloc, &file->extents, 2, 1), 0);
+	assert_int_equal(persist_commit(fs), 0);
+	fs = start(false, BLOCK, 0);
+	file = find(fs, inode_get(fs, ROOT_INO), "file");
+	assert_int_equal(file->extents.n, 1);
+	assert_int_equal(file->extents.v[0].off, 2);
+	assert_int_equal(file->extents.v[0].len, 1);
+	assert_false(file->extents.v[0].written);
+	assert_int_equal(alloc_free_blocks(&fs->alloc), nfree - 1);
+}
+
 static void what_was_not_committed_is_not_there(void **state)
 {
 	struct fs *fs = start(true, BLOCK, 0);
@@ -215,6 +233,7 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, new_device, drop_device)
 	const struct CMUnitTest tests[] = {
 		TEST(all_of_it_is_there_again),
+		TEST(what_is_delayed_is_not_there),
 		TEST(what_was_not_committed_is_not_there),
 		TEST(an_open_file_without_a_name_ends_with_the_server),
 		TEST(a_commit_cut_off_never_was),
