@@ -160,30 +160,48 @@ int data_truncate(struct fs *fs, struct inode *inode, uint64_t size)
 	return err;
 }
 
-/*
- * Nobody will say when data is on the device, so the blocks have to be fit to
- * be read from the start.
- */
-static int write_zeros(struct fs *fs, struct inode *inode, uint64_t off)
+int data_write_zeros(struct fs *fs, struct inode *inode, struct extent *new)
 {
-	struct extent extent;
-	uint64_t range[2];
-	int fd;
+	uint64_t range[2] = { new->block * fs->block_size, new->len * fs->block_size };
+	int fd = device_fd(fs, &range[0]);
 
-	extents_find(&inode->extents, off, &extent);
-	range[0] = extent.block * fs->block_size;
-	range[1] = extent.len * fs->block_size;
-	fd = device_fd(fs, &range[0]);
 	if (ioctl(fd, BLKZEROOUT, range) < 0)
 		return -errno;
-	return extents_mark_written(&fs->alloc, &inode->extents, extent.off, extent.len);
+	new->written = true;
+	return extents_mark_written(&fs->alloc, &inode->extents, new->off, new->len);
 }
 
-int data_allocate_one(struct fs *fs, struct inode *inode, uint64_t off, uint64_t len)
+/* What was a hole or delayed at @old has blocks from @off on. Which are the new ones? */
+static struct extent new_part(const struct inode *inode, uint64_t off, uint64_t len,
+			      const struct extent *old)
 {
-	int err = extents_fill(&fs->alloc, &inode->extents, off, len);
+	struct extent new;
 
-	return err || !fs->iomap_no_ioend ? err : write_zeros(fs, inode, off);
+	extents_find(&inode->extents, off, &new);
+	/* It may have merged with its neighbours. */
+	new.block += off - new.off;
+	new.len -= off - new.off;
+	new.off = off;
+	new.len = min_u64(new.len, min_u64(len, old->off + old->len - off));
+	return new;
+}
+
+int data_allocate_one(struct fs *fs, struct inode *inode, uint64_t off, uint64_t len,
+		      struct extent *new)
+{
+	struct extent old;
+	bool delayed = extents_find(&inode->extents, off, &old);
+	int err = delayed ? extents_settle(&fs->alloc, &inode->extents, off, len) :
+			    extents_fill(&fs->alloc, &inode->extents, off, len);
+
+	if (err)
+		return err;
+	*new = new_part(inode, off, len, &old);
+	/*
+	 * Without IOEND nobody will say when data is on the device, so the blocks
+	 * have to be fit to be read from the start.
+	 */
+	return fs->iomap_no_ioend ? data_write_zeros(fs, inode, new) : 0;
 }
 
 int data_allocate(struct fs *fs, struct inode *inode, uint64_t pos, uint64_t len)
@@ -194,10 +212,10 @@ int data_allocate(struct fs *fs, struct inode *inode, uint64_t pos, uint64_t len
 	int err = 0;
 
 	while (off < end && !err) {
-		if (extents_find(&inode->extents, off, &extent))
+		if (extents_find(&inode->extents, off, &extent) && !extent_delayed(&extent))
 			off = extent.off + extent.len;
 		else
-			err = data_allocate_one(fs, inode, off, min_u64(extent.len, end - off));
+			err = data_allocate_one(fs, inode, off, end - off, &extent);
 	}
 	return err;
 }

@@ -73,6 +73,17 @@ struct config {
 	const struct bad_config *bad;	/* a way to break it, or NULL */
 };
 
+/*
+ * When a buffered write gets its blocks, and what they are from then on; see
+ * answer_delayed() in iomap.c.
+ */
+enum delalloc {
+	DELALLOC_OFF,			/* when it is made */
+	DELALLOC_UNWRITTEN,		/* by writeback, which makes them written */
+	DELALLOC_MAPPED,		/* by writeback, written with zeros before it */
+	DELALLOC_EXPOSED,		/* the same without the zeros: a knob */
+};
+
 struct fs {
 	const char *device;
 	int dev_fd;
@@ -101,6 +112,7 @@ struct fs {
 	bool drop_rawio;		/* do without CAP_SYS_RAWIO from the start */
 	const char *plain_suffix;	/* names of files without iomap, or NULL */
 	bool no_dev_inval;		/* do not send DEV_INVAL, a knob */
+	enum delalloc delalloc;
 	struct config config;
 	struct {			/* see persist.h */
 		bool on;
@@ -184,10 +196,17 @@ void xattr_free(struct inode *inode);
 /** Set the size, free the blocks beyond it. Returns 0 or a negative errno. */
 int data_truncate(struct fs *fs, struct inode *inode, uint64_t size);
 
-/** Allocate one extent for the hole at *block* @off, at most @len blocks. */
-int data_allocate_one(struct fs *fs, struct inode *inode, uint64_t off, uint64_t len);
+/**
+ * Allocate one extent for what has no blocks yet, a hole or delayed, at *block* @off:
+ * at most @len blocks, and just these are told in @new. Returns 0 or a negative errno.
+ */
+int data_allocate_one(struct fs *fs, struct inode *inode, uint64_t off, uint64_t len,
+		      struct extent *new);
 
-/** Allocate unwritten blocks for all holes of a range. */
+/** Write zeros to the blocks of @new, which become written. Returns 0 or a negative errno. */
+int data_write_zeros(struct fs *fs, struct inode *inode, struct extent *new);
+
+/** Allocate unwritten blocks for all of a range that has none. */
 int data_allocate(struct fs *fs, struct inode *inode, uint64_t pos, uint64_t len);
 
 /** The inode goes: give its blocks back. */

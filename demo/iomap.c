@@ -61,7 +61,7 @@ static struct fuse_iomap_io map_nowhere(const struct fs *fs, uint16_t type,
 	return map;
 }
 
-static struct fuse_iomap_io map_extent(const struct fs *fs, const struct extent *extent)
+static struct fuse_iomap_io map_blocks(const struct fs *fs, const struct extent *extent)
 {
 	struct fuse_iomap_io map = {
 		.type = extent->written ? FUSE_IOMAP_TYPE_MAPPED : FUSE_IOMAP_TYPE_UNWRITTEN,
@@ -85,38 +85,145 @@ static bool needs_blocks(uint32_t opflags)
 			    FUSE_IOMAP_OP_OVERWRITE_ONLY));
 }
 
-/* What is there now, and new data goes to the same place. */
-static void answer_as_is(const struct fs *fs, const struct extent *found, bool mapped,
-			 struct fuse_iomap_begin_out *out)
+/* What is at a position of a file. */
+struct place {
+	struct extent found;		/* the whole of it */
+	bool hole;			/* found is what extents_find() says of a hole */
+};
+
+static bool has_blocks(const struct place *place)
 {
-	out->read = mapped ? map_extent(fs, found) : map_nowhere(fs, FUSE_IOMAP_TYPE_HOLE, found);
-	out->write = map_nowhere(fs, FUSE_IOMAP_TYPE_PURE_OVERWRITE, found);
+	return !place->hole && !extent_delayed(&place->found);
 }
 
 /*
- * New blocks for the hole: they are unwritten, so what another file left in
+ * Direct I/O is told of a hole where blocks are delayed. It has had written back all
+ * that was there to be written, so zeros are what it has to see; and for
+ * fs/iomap delayed blocks are an error there.
+ */
+static struct fuse_iomap_io map_place(const struct fs *fs, const struct place *place,
+				      uint32_t opflags)
+{
+	if (has_blocks(place))
+		return map_blocks(fs, &place->found);
+	return map_nowhere(fs, place->hole || opflags & FUSE_IOMAP_OP_DIRECT ?
+			   FUSE_IOMAP_TYPE_HOLE : FUSE_IOMAP_TYPE_DELALLOC, &place->found);
+}
+
+/* What is there now, and new data goes to the same place. */
+static void answer_as_is(const struct fs *fs, const struct place *place, uint32_t opflags,
+			 struct fuse_iomap_begin_out *out)
+{
+	out->read = map_place(fs, place, opflags);
+	out->write = map_nowhere(fs, FUSE_IOMAP_TYPE_PURE_OVERWRITE, &place->found);
+}
+
+/* A BEGIN in blocks. */
+struct request {
+	uint32_t opflags;
+	uint64_t first, blocks;
+};
+
+static bool may_delay(const struct fs *fs, uint32_t opflags)
+{
+	return fs->delalloc && !(opflags & (FUSE_IOMAP_OP_DIRECT | FUSE_IOMAP_OP_WRITEBACK));
+}
+
+/* Does writeback name blocks that can be read from now on? */
+static bool becomes_mapped(const struct fs *fs, uint32_t opflags)
+{
+	return fs->delalloc >= DELALLOC_MAPPED && opflags & FUSE_IOMAP_OP_WRITEBACK;
+}
+
+/*
+ * Writeback asks folio by folio. All that is delayed there gets its blocks at once, so
+ * that they are in one place; not if that would map what is not being written yet.
+ */
+static bool settles_all(const struct fs *fs, uint32_t opflags)
+{
+	return opflags & FUSE_IOMAP_OP_WRITEBACK && !becomes_mapped(fs, opflags);
+}
+
+static int make_mapped(struct fs *fs, struct inode *inode, struct extent *new)
+{
+	if (fs->delalloc == DELALLOC_MAPPED)
+		return data_write_zeros(fs, inode, new);
+	new->written = true;
+	return extents_mark_written(&fs->alloc, &inode->extents, new->off, new->len);
+}
+
+/*
+ * New blocks for what has none: they are unwritten, so what another file left in
  * them is never read. If the write fails or falls short they stay allocated
  * and unwritten, which reads as zeros; truncate and unlink free them. To free
  * them in END would race with a page fault or writeback that was given the
  * same blocks meanwhile.
  */
-static int answer_new(struct fs *fs, struct inode *inode, const struct extent *hole,
-		      uint64_t blocks, struct fuse_iomap_begin_out *out)
+static int answer_new(struct fs *fs, struct inode *inode, const struct place *place,
+		      const struct request *req, struct fuse_iomap_begin_out *out)
 {
+	uint64_t blocks = req->blocks;
 	struct extent new;
-	int err = data_allocate_one(fs, inode, hole->off, blocks);
+	int err;
+
+	if (settles_all(fs, req->opflags) && !place->hole)
+		blocks = place->found.off + place->found.len - req->first;
+	err = data_allocate_one(fs, inode, req->first, blocks, &new);
+	if (!err && becomes_mapped(fs, req->opflags) && !place->hole)
+		err = make_mapped(fs, inode, &new);
+	if (err)
+		return err;
+	out->read = map_place(fs, place, req->opflags);
+	out->write = map_blocks(fs, &new);
+	out->write.flags = FUSE_IOMAP_F_NEW;
+	return 0;
+}
+
+/*
+ * Delayed allocation: a buffered write is promised room, so that it is the write that
+ * fails if there is none, and writeback gets the blocks. What is promised is given
+ * back with the range of the file: by truncate, punch and unlink, and when the kernel
+ * drops the inode, which it does not before all is written back.
+ *
+ * From there to the end of the I/O, the blocks are unwritten, as above: a power cut, or
+ * I/O that fails, leaves zeros. With --delalloc=mapped they are mapped from the start,
+ * as in ext4 without dioread_nolock. Then no IOEND is sent for them, and the server
+ * never learns when the data is there: it cannot keep the blocks out of a commit until
+ * then, as ext4 does with data=ordered. So it writes zeros to the blocks before it
+ * names them. A commit flushes the device before it writes where the blocks are
+ * (persist.h), so these zeros are stable by then. Every block is written twice, which
+ * is the price. Without the zeros (--delalloc=exposed) a cut shows what an earlier
+ * file has left in them.
+ */
+static int answer_delayed(struct fs *fs, struct inode *inode, const struct place *place,
+			  const struct request *req, struct fuse_iomap_begin_out *out)
+{
+	struct place delayed = { 0 };
+	int err = extents_delay(&fs->alloc, &inode->extents, req->first, req->blocks);
 
 	if (err)
 		return err;
-	extents_find(&inode->extents, hole->off, &new);
-	/* It may have merged with its neighbours: the new part alone. */
-	new.block += hole->off - new.off;
-	new.len -= hole->off - new.off;
-	new.off = hole->off;
-	new.len = min_u64(new.len, hole->len);
-	out->read = map_nowhere(fs, FUSE_IOMAP_TYPE_HOLE, hole);
-	out->write = map_extent(fs, &new);
+	extents_find(&inode->extents, req->first, &delayed.found);
+	out->read = map_place(fs, place, req->opflags);
+	out->write = map_place(fs, &delayed, req->opflags);
 	out->write.flags = FUSE_IOMAP_F_NEW;
+	return 0;
+}
+
+static int answer(struct fs *fs, struct inode *inode, const struct request *req,
+		  struct fuse_iomap_begin_out *out)
+{
+	struct place place;
+
+	place.hole = !extents_find(&inode->extents, req->first, &place.found);
+	if (has_blocks(&place) || !needs_blocks(req->opflags))
+		answer_as_is(fs, &place, req->opflags, out);
+	else if (!may_delay(fs, req->opflags))
+		return answer_new(fs, inode, &place, req, out);
+	else if (place.hole)
+		return answer_delayed(fs, inode, &place, req, out);
+	else
+		answer_as_is(fs, &place, req->opflags, out);
 	return 0;
 }
 
@@ -139,18 +246,12 @@ static bool grows_now(const struct fs *fs, uint32_t opflags)
 static int iomap_begin(struct fs *fs, struct inode *inode, const void *arg, union iomap_out *out)
 {
 	const struct fuse_iomap_begin_in *in = arg;
-	uint64_t first = in->pos / fs->block_size;
-	uint64_t last = (in->pos + (in->count ? in->count - 1 : 0)) / fs->block_size;
-	struct extent found;
-	bool mapped;
-	int err = 0;
+	struct request req = { in->opflags, in->pos / fs->block_size, 0 };
+	int err;
 
+	req.blocks = (in->pos + (in->count ? in->count - 1 : 0)) / fs->block_size - req.first + 1;
 	pthread_mutex_lock(&inode->lock);
-	mapped = extents_find(&inode->extents, first, &found);
-	if (!mapped && needs_blocks(in->opflags))
-		err = answer_new(fs, inode, &found, last - first + 1, &out->begin);
-	else
-		answer_as_is(fs, &found, mapped, &out->begin);
+	err = answer(fs, inode, &req, &out->begin);
 	if (!err && grows_now(fs, in->opflags))
 		grow(inode, in->pos + in->count);
 	pthread_mutex_unlock(&inode->lock);

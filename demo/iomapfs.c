@@ -145,7 +145,7 @@ enum option_key {
 	KEY_BAD_MAP, KEY_BAD_EVERY, KEY_PERSIST, KEY_FORMAT, KEY_WANT_END, KEY_BAD_ATTR,
 	KEY_DATA_DEVICE, KEY_FUSEBLK, KEY_PLAIN, KEY_MAX_SIZE, KEY_MAX_LINKS, KEY_TIME_GRAN,
 	KEY_BAD_CONFIG, KEY_NO_DEV_INVAL, KEY_READONLY_DATA, KEY_DROP_RAWIO, KEY_SYNC_INIT,
-	KEY_KILLPRIV, KEY_XATTR,
+	KEY_KILLPRIV, KEY_XATTR, KEY_DELALLOC,
 	KEY_DELAY, KEY_ERROR = KEY_DELAY + FAULT_OPS, KEY_HANG = KEY_ERROR + FAULT_OPS,
 	KEY_LAST = KEY_HANG + FAULT_OPS,
 };
@@ -172,6 +172,10 @@ static const struct argp_option options[] = {
 	{ "time-granularity", KEY_TIME_GRAN, "TIME", 0, "Of timestamps, up to 1s (1ns)", 0 },
 	{ "xattr", KEY_XATTR, 0, 0,
 	  "Have extended attributes; the kernel then asks for one before each write", 0 },
+	{ "delalloc", KEY_DELALLOC, "HOW", OPTION_ARG_OPTIONAL,
+	  "Delay allocation: a buffered write only reserves room, and writeback gets the blocks. "
+	  "HOW they are until the data is there: unwritten (the default), or mapped, which "
+	  "takes writing zeros first, so that a power cut does not show what they held", 0 },
 	{ "persist", KEY_PERSIST, 0, 0,
 	  "Keep names, attributes and the place of the data on DEVICE, too: what was synced is "
 	  "there at the next mount with --persist, whatever happened in between", 0 },
@@ -215,6 +219,21 @@ static const struct argp_option options[] = {
 	  "Open the second device for reading only: the kernel has to refuse to write there", 1 },
 	{ 0 }
 };
+
+static enum delalloc parse_delalloc(const char *arg)
+{
+	static const char *const names[] = {
+		[DELALLOC_UNWRITTEN] = "unwritten",
+		[DELALLOC_MAPPED] = "mapped",
+		[DELALLOC_EXPOSED] = "exposed",
+	};
+
+	for (enum delalloc how = DELALLOC_UNWRITTEN; how <= DELALLOC_EXPOSED; how++)
+		if (!strcmp(arg ?: "unwritten", names[how]))
+			return how;
+	die(EXIT_USAGE, "--delalloc=%s: give unwritten or mapped; or exposed, which is mapped "
+	    "without the zeros and shows what a block held before", arg);
+}
 
 static int parse_knob(int key, char *arg, struct faults *faults)
 {
@@ -356,6 +375,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		return 0;
 	case KEY_XATTR:
 		settings->fs.xattr = true;
+		return 0;
+	case KEY_DELALLOC:
+		settings->fs.delalloc = parse_delalloc(arg);
 		return 0;
 	case ARGP_KEY_INIT:
 		state->child_inputs[0] = &settings->fs.fuzz;

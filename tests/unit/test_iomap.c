@@ -156,6 +156,131 @@ static void new_mapping_is_the_new_part_alone(void **state)
 	assert_map(&out.write, FUSE_IOMAP_TYPE_UNWRITTEN, BS, BS);
 }
 
+/* A buffered write, and how much is free after it. */
+static void delay(uint64_t pos, uint64_t count)
+{
+	struct fuse_iomap_begin_out out;
+
+	assert_int_equal(begin(FUSE_IOMAP_OP_WRITE, pos, count, &out), 0);
+	assert_int_equal(out.read.type, FUSE_IOMAP_TYPE_HOLE);
+	assert_map(&out.write, FUSE_IOMAP_TYPE_DELALLOC, pos, count);
+	assert_int_equal(out.write.flags, FUSE_IOMAP_F_NEW);
+}
+
+static void delayed_write_gets_room_and_writeback_gets_blocks(void **state)
+{
+	struct fuse_iomap_begin_out out;
+	uint64_t size;
+
+	fs.delalloc = DELALLOC_UNWRITTEN;
+	delay(BS, 4 * BS);
+	assert_int_equal(alloc_free_blocks(&fs.alloc), BLOCKS - 4);
+	assert_int_equal(begin(FUSE_IOMAP_OP_WRITE | FUSE_IOMAP_OP_FAULT, 2 * BS, BS, &out), 0);
+	assert_map(&out.read, FUSE_IOMAP_TYPE_DELALLOC, BS, 4 * BS);
+	assert_map(&out.write, FUSE_IOMAP_TYPE_PURE_OVERWRITE, BS, 4 * BS);
+	assert_int_equal(begin(0, 2 * BS, BS, &out), 0);
+	assert_map(&out.read, FUSE_IOMAP_TYPE_DELALLOC, BS, 4 * BS);
+	/* It asks for one block, and gets all there are from there on. */
+	assert_int_equal(begin(FUSE_IOMAP_OP_WRITEBACK, 2 * BS, BS, &out), 0);
+	assert_map(&out.write, FUSE_IOMAP_TYPE_UNWRITTEN, 2 * BS, 3 * BS);
+	assert_int_equal(begin(FUSE_IOMAP_OP_WRITEBACK, BS, BS, &out), 0);
+	assert_map(&out.write, FUSE_IOMAP_TYPE_UNWRITTEN, BS, BS);
+	assert_int_equal(alloc_free_blocks(&fs.alloc), BLOCKS - 4);
+	assert_int_equal(ioend(FUSE_IOMAP_IOEND_UNWRITTEN | FUSE_IOMAP_IOEND_APPEND, 0, BS, BS,
+			       &size), 0);
+	assert_int_equal(size, 2 * BS);
+	begin(0, BS, BS, &out);
+	assert_map(&out.read, FUSE_IOMAP_TYPE_MAPPED, BS, BS);
+}
+
+static void direct_io_does_not_delay(void **state)
+{
+	const uint32_t direct = FUSE_IOMAP_OP_DIRECT;
+	struct fuse_iomap_begin_out out;
+
+	fs.delalloc = DELALLOC_UNWRITTEN;
+	assert_int_equal(begin(FUSE_IOMAP_OP_WRITE | direct, 0, BS, &out), 0);
+	assert_map(&out.write, FUSE_IOMAP_TYPE_UNWRITTEN, 0, BS);
+	delay(BS, 4 * BS);
+	assert_int_equal(begin(direct, BS, BS, &out), 0);
+	assert_map(&out.read, FUSE_IOMAP_TYPE_HOLE, BS, 4 * BS);
+	assert_int_equal(begin(FUSE_IOMAP_OP_WRITE | direct, 2 * BS, BS, &out), 0);
+	assert_map(&out.write, FUSE_IOMAP_TYPE_UNWRITTEN, 2 * BS, BS);
+	assert_int_equal(begin(0, 3 * BS, BS, &out), 0);
+	assert_map(&out.read, FUSE_IOMAP_TYPE_DELALLOC, 3 * BS, 2 * BS);
+}
+
+static void delayed_write_is_what_finds_no_room(void **state)
+{
+	struct fuse_iomap_begin_out out;
+
+	fs.delalloc = DELALLOC_UNWRITTEN;
+	assert_int_equal(begin(FUSE_IOMAP_OP_WRITE, 0, 2 * BLOCKS * BS, &out), 0);
+	assert_map(&out.write, FUSE_IOMAP_TYPE_DELALLOC, 0, BLOCKS * BS);
+	assert_int_equal(begin(FUSE_IOMAP_OP_WRITE, BLOCKS * BS, BS, &out), -ENOSPC);
+	assert_int_equal(begin(FUSE_IOMAP_OP_WRITE | FUSE_IOMAP_OP_DIRECT, BLOCKS * BS, BS, &out),
+			 -ENOSPC);
+	for (uint64_t block = BLOCKS; block-- > 0;) {
+		assert_int_equal(begin(FUSE_IOMAP_OP_WRITEBACK, block * BS, BS, &out), 0);
+		assert_map(&out.write, FUSE_IOMAP_TYPE_UNWRITTEN, block * BS, BS);
+	}
+}
+
+static void what_is_delayed_is_dropped_with_its_range_and_its_inode(void **state)
+{
+	fs.delalloc = DELALLOC_UNWRITTEN;
+	delay(0, 8 * BS);
+	assert_int_equal(data_punch(&fs, file, 0, 2 * BS), 0);
+	assert_int_equal(alloc_free_blocks(&fs.alloc), BLOCKS - 6);
+	assert_int_equal(data_truncate(&fs, file, 4 * BS), 0);
+	assert_int_equal(alloc_free_blocks(&fs.alloc), BLOCKS - 2);
+	/* The kernel has no more of it, but it has a name. */
+	file->attr.st_nlink = 1;
+	file->nlookup = 1;
+	inode_forget(&fs, file, 1);
+	assert_int_equal(alloc_free_blocks(&fs.alloc), BLOCKS);
+	file->attr.st_nlink = 0;
+}
+
+static void fallocate_settles_what_is_delayed(void **state)
+{
+	struct fuse_iomap_begin_out out;
+
+	fs.delalloc = DELALLOC_UNWRITTEN;
+	delay(BS, 2 * BS);
+	assert_int_equal(data_allocate(&fs, file, 0, 4 * BS), 0);
+	for (uint64_t block = 0; block < 4; block++) {
+		assert_int_equal(begin(0, block * BS, BS, &out), 0);
+		assert_int_equal(out.read.type, FUSE_IOMAP_TYPE_UNWRITTEN);
+	}
+	assert_int_equal(alloc_free_blocks(&fs.alloc), BLOCKS - 4);
+}
+
+static void exposed_is_mapped_just_where_it_is_written(void **state)
+{
+	struct fuse_iomap_begin_out out;
+
+	fs.delalloc = DELALLOC_EXPOSED;
+	delay(0, 4 * BS);
+	assert_int_equal(begin(FUSE_IOMAP_OP_WRITEBACK, BS, BS, &out), 0);
+	assert_map(&out.write, FUSE_IOMAP_TYPE_MAPPED, BS, BS);
+	assert_int_equal(begin(0, 2 * BS, BS, &out), 0);
+	assert_map(&out.read, FUSE_IOMAP_TYPE_DELALLOC, 2 * BS, 2 * BS);
+}
+
+static void mapped_without_zeros_on_the_device_is_not_told(void **state)
+{
+	struct fuse_iomap_begin_out out;
+
+	/* No device that zeros could be written to. */
+	fs.dev_fd = -1;
+	fs.delalloc = DELALLOC_MAPPED;
+	delay(0, 4 * BS);
+	assert_int_equal(begin(FUSE_IOMAP_OP_WRITEBACK, BS, BS, &out), -EBADF);
+	assert_int_equal(begin(0, BS, BS, &out), 0);
+	assert_map(&out.read, FUSE_IOMAP_TYPE_UNWRITTEN, BS, BS);
+}
+
 static void zero_report_and_overwrite_only_allocate_nothing(void **state)
 {
 	static const uint32_t ops[] = {
@@ -326,6 +451,13 @@ int main(void)
 		TEST(read_of_nothing_is_an_aligned_hole),
 		TEST(write_allocates_unwritten),
 		TEST(new_mapping_is_the_new_part_alone),
+		TEST(delayed_write_gets_room_and_writeback_gets_blocks),
+		TEST(direct_io_does_not_delay),
+		TEST(delayed_write_is_what_finds_no_room),
+		TEST(what_is_delayed_is_dropped_with_its_range_and_its_inode),
+		TEST(fallocate_settles_what_is_delayed),
+		TEST(exposed_is_mapped_just_where_it_is_written),
+		TEST(mapped_without_zeros_on_the_device_is_not_told),
 		TEST(zero_report_and_overwrite_only_allocate_nothing),
 		TEST(ioend_marks_written_and_grows),
 		TEST(failed_io_changes_nothing),
