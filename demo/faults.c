@@ -36,10 +36,93 @@ static void hang(struct faults *faults)
 	pthread_mutex_unlock(&faults->lock);
 }
 
-struct fault fault_enter(struct faults *faults, enum fault_op op)
-{
-	struct fault fault = { faults, op, atomic_fetch_add(&faults->seen[op], 1) + 1 };
+/* Kinds of IOEND */
 
+static const struct {
+	const char *name;
+	uint32_t flag;
+} ioend_flag_names[] = {
+	{ "shared", FUSE_IOMAP_IOEND_SHARED },
+	{ "unwritten", FUSE_IOMAP_IOEND_UNWRITTEN },
+	{ "direct", FUSE_IOMAP_IOEND_DIRECT },
+	{ "append", FUSE_IOMAP_IOEND_APPEND },
+	{ "writeback", FUSE_IOMAP_IOEND_WRITEBACK },
+	{ NULL, 0 }
+};
+
+static uint32_t ioend_flag(const char *name, size_t len)
+{
+	for (size_t i = 0; ioend_flag_names[i].name; i++)
+		if (!strncmp(ioend_flag_names[i].name, name, len) &&
+		    !ioend_flag_names[i].name[len])
+			return ioend_flag_names[i].flag;
+	return 0;
+}
+
+/* One kind, up to a comma or the end. Returns what is behind it, or NULL. */
+static const char *parse_kind(struct ioend_kind *kind, const char *text)
+{
+	uint32_t *to = &kind->set;
+
+	for (;;) {
+		size_t len = strcspn(text, "+-,");
+		uint32_t flag = ioend_flag(text, len);
+
+		if (!flag)
+			return NULL;
+		*to |= flag;
+		text += len;
+		if (!*text || *text == ',')
+			return kind->set & kind->clear ? NULL : text;
+		to = *text++ == '+' ? &kind->set : &kind->clear;
+	}
+}
+
+int fault_add_ioend_kinds(struct faults *faults, const char *text)
+{
+	for (;;) {
+		struct ioend_kind kind = { 0 };
+
+		if (faults->nioend_kinds == MAX_IOEND_KINDS)
+			return -E2BIG;
+		text = parse_kind(&kind, text);
+		if (!text)
+			return -EINVAL;
+		faults->ioend_kinds[faults->nioend_kinds++] = kind;
+		if (!*text++)
+			return 0;
+	}
+}
+
+static bool is_ioend_kind(const struct faults *faults, uint32_t flags)
+{
+	for (unsigned int i = 0; i < faults->nioend_kinds; i++) {
+		const struct ioend_kind *kind = &faults->ioend_kinds[i];
+
+		if ((flags & kind->set) == kind->set && !(flags & kind->clear))
+			return true;
+	}
+	return false;
+}
+
+/* The number of a request among those that the knobs are about, or 0. */
+static uint64_t number_of(struct faults *faults, enum fault_op op, uint32_t ioend_flags)
+{
+	uint64_t nr = atomic_fetch_add(&faults->seen[op], 1) + 1;
+
+	if (op != FAULT_IOEND || !faults->nioend_kinds)
+		return nr;
+	if (!is_ioend_kind(faults, ioend_flags))
+		return 0;
+	return atomic_fetch_add(&faults->seen_ioend_kinds, 1) + 1;
+}
+
+struct fault fault_enter(struct faults *faults, enum fault_op op, uint32_t ioend_flags)
+{
+	struct fault fault = { faults, op, number_of(faults, op, ioend_flags) };
+
+	if (!fault.nr)
+		return fault;
 	if (faults->delay_ns[op] && in_share(fault.nr, faults->delay_share))
 		delay(faults->delay_ns[op]);
 	if (fault.nr == faults->hang[op])
@@ -51,7 +134,7 @@ int fault_error(const struct fault *fault)
 {
 	const struct faults *faults = fault->faults;
 
-	return fault->nr % faults->bad_every ? 0 : -faults->error[fault->op];
+	return !fault->nr || fault->nr % faults->bad_every ? 0 : -faults->error[fault->op];
 }
 
 void fault_break_attr(struct faults *faults, struct stat *attr)

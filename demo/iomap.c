@@ -443,6 +443,15 @@ static void log_request(const struct iomap_op *op, const struct fuse_in_header *
 	funlockfile(stderr);
 }
 
+/* Of an IOEND, else 0. */
+static uint32_t ioend_flags(const struct iomap_op *op, const void *in, size_t len)
+{
+	const struct fuse_iomap_ioend_in *ioend = in;
+	bool whole = len >= sizeof(struct fuse_in_header) + op->in_size;
+
+	return op->fault_op == FAULT_IOEND && whole ? ioend->flags : 0;
+}
+
 bool iomap_request(struct fs *fs, const void *buf, size_t len)
 {
 	const struct fuse_in_header *header = buf;
@@ -456,7 +465,7 @@ bool iomap_request(struct fs *fs, const void *buf, size_t len)
 	if (!op)
 		return false;
 	if (op->fault_op != FAULT_OPS) {
-		fault = fault_enter(&fs->faults, op->fault_op);
+		fault = fault_enter(&fs->faults, op->fault_op, ioend_flags(op, in, len));
 		err = fault_error(&fault);
 		inode = inode_get(fs, header->nodeid);
 		if (!err && !inode)

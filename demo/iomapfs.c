@@ -145,7 +145,7 @@ enum option_key {
 	KEY_BAD_MAP, KEY_BAD_EVERY, KEY_PERSIST, KEY_FORMAT, KEY_WANT_END, KEY_BAD_ATTR,
 	KEY_DATA_DEVICE, KEY_FUSEBLK, KEY_PLAIN, KEY_MAX_SIZE, KEY_MAX_LINKS, KEY_TIME_GRAN,
 	KEY_BAD_CONFIG, KEY_NO_DEV_INVAL, KEY_READONLY_DATA, KEY_DROP_RAWIO, KEY_SYNC_INIT,
-	KEY_KILLPRIV, KEY_XATTR, KEY_DELALLOC,
+	KEY_KILLPRIV, KEY_XATTR, KEY_DELALLOC, KEY_IOEND_KINDS,
 	KEY_DELAY, KEY_ERROR = KEY_DELAY + FAULT_OPS, KEY_HANG = KEY_ERROR + FAULT_OPS,
 	KEY_LAST = KEY_HANG + FAULT_OPS,
 };
@@ -191,6 +191,10 @@ static const struct argp_option options[] = {
 	{ "delay-begin", KEY_DELAY + FAULT_BEGIN, "TIME", 0, "Answer BEGIN this much later", 1 },
 	{ "delay-end", KEY_DELAY + FAULT_END, "TIME", 0, "The same for END", 1 },
 	{ "delay-ioend", KEY_DELAY + FAULT_IOEND, "TIME", 0, "The same for IOEND", 1 },
+	{ "ioend-kinds", KEY_IOEND_KINDS, "KINDS", 0,
+	  "Only these IOENDs are what the knobs for IOEND delay, fail, hang and count: unwritten, "
+	  "append, writeback, direct, shared, or several of them; unwritten+direct are those that "
+	  "are both, unwritten-append those that are not the other", 1 },
 	{ "delay-share", KEY_DELAY_SHARE, "PERCENT", 0,
 	  "Delay only this share of the requests, spread evenly: 10 is each tenth (100)", 1 },
 	{ "enosys", KEY_ENOSYS, "OPS", 0,
@@ -235,6 +239,17 @@ static enum delalloc parse_delalloc(const char *arg)
 	    "without the zeros and shows what a block held before", arg);
 }
 
+static void parse_ioend_kinds(struct faults *faults, const char *arg)
+{
+	int err = fault_add_ioend_kinds(faults, arg);
+
+	if (err == -E2BIG)
+		die(EXIT_USAGE, "--ioend-kinds=%s: give at most %d kinds", arg, MAX_IOEND_KINDS);
+	if (err)
+		die(EXIT_USAGE, "--ioend-kinds=%s: give unwritten, append, writeback, direct or "
+		    "shared, such as direct,unwritten-append", arg);
+}
+
 static int parse_knob(int key, char *arg, struct faults *faults)
 {
 	char option[32];
@@ -259,6 +274,9 @@ static int parse_knob(int key, char *arg, struct faults *faults)
 	switch (key) {
 	case KEY_DELAY_SHARE:
 		faults->delay_share = parse_range("delay-share", arg, 1, 100);
+		return 0;
+	case KEY_IOEND_KINDS:
+		parse_ioend_kinds(faults, arg);
 		return 0;
 	case KEY_ENOSYS:
 		parse_enosys(faults, arg);
@@ -703,6 +721,8 @@ int main(int argc, char **argv)
 	if (settings.persist && (settings.fs.second.device || settings.fs.xattr))
 		die(EXIT_USAGE, "--persist keeps neither a second device nor extended attributes; "
 		    "leave out %s", settings.fs.xattr ? "--xattr" : "--data-device");
+	if (settings.fs.faults.nioend_kinds && settings.fs.faults.error[FAULT_IOEND] == ENOSYS)
+		die(EXIT_USAGE, "ENOSYS is for all IOENDs; leave out --ioend-kinds");
 	if (settings.format && !settings.persist)
 		die(EXIT_USAGE, "--format is for --persist; without, every mount begins empty");
 	if (geteuid())

@@ -381,6 +381,57 @@ static void errors_come_every_nth_time(void **state)
 		assert_int_equal(begin(0, 0, BS, &out), i % 3 ? 0 : -EIO);
 }
 
+/* Which of these IOENDs fail, if @kinds are to: a bit for each. */
+static unsigned int failing(const char *kinds)
+{
+	static const uint32_t flags[] = {
+		0, FUSE_IOMAP_IOEND_UNWRITTEN, FUSE_IOMAP_IOEND_APPEND,
+		FUSE_IOMAP_IOEND_UNWRITTEN | FUSE_IOMAP_IOEND_APPEND,
+		FUSE_IOMAP_IOEND_UNWRITTEN | FUSE_IOMAP_IOEND_DIRECT,
+		FUSE_IOMAP_IOEND_UNWRITTEN | FUSE_IOMAP_IOEND_WRITEBACK, FUSE_IOMAP_IOEND_SHARED,
+	};
+	unsigned int failed = 0;
+	uint64_t size;
+
+	fs.faults.nioend_kinds = 0;
+	fs.faults.error[FAULT_IOEND] = EIO;
+	assert_int_equal(fault_add_ioend_kinds(&fs.faults, kinds), 0);
+	for (size_t i = 0; i < sizeof(flags) / sizeof(*flags); i++)
+		failed |= !!ioend(flags[i], 0, 0, 0, &size) << i;
+	return failed;
+}
+
+static void knobs_for_ioend_are_for_its_kinds(void **state)
+{
+	assert_int_equal(failing("unwritten"), 1 << 1 | 1 << 3 | 1 << 4 | 1 << 5);
+	assert_int_equal(failing("append"), 1 << 2 | 1 << 3);
+	assert_int_equal(failing("writeback"), 1 << 5);
+	assert_int_equal(failing("direct,shared"), 1 << 4 | 1 << 6);
+	assert_int_equal(failing("unwritten+append"), 1 << 3);
+	assert_int_equal(failing("unwritten-append"), 1 << 1 | 1 << 4 | 1 << 5);
+	assert_int_equal(failing("unwritten-append-direct,shared"), 1 << 1 | 1 << 5 | 1 << 6);
+	/* The others are not counted either. */
+	fs.faults.bad_every = 2;
+	atomic_store(&fs.faults.seen_ioend_kinds, 0);
+	assert_int_equal(failing("unwritten"), 1 << 3 | 1 << 5);
+}
+
+static void kinds_of_ioend_have_names(void **state)
+{
+	static const char *const bad[] = {
+		"", "unwritten,", ",unwritten", "unwritten+", "-unwritten", "un", "unwrittens",
+		"unwritten-unwritten", "direct;append",
+	};
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		fs.faults.nioend_kinds = 0;
+		assert_int_equal(fault_add_ioend_kinds(&fs.faults, bad[i]), -EINVAL);
+	}
+	fs.faults.nioend_kinds = 0;
+	assert_int_equal(fault_add_ioend_kinds(&fs.faults, "append,append,append,append,append,"
+					       "append,append,append,append"), -E2BIG);
+}
+
 static uint64_t now_ns(void)
 {
 	struct timespec ts;
@@ -467,6 +518,8 @@ int main(void)
 		TEST(config_answers_what_was_asked),
 		TEST(short_request_is_refused),
 		TEST(errors_come_every_nth_time),
+		TEST(knobs_for_ioend_are_for_its_kinds),
+		TEST(kinds_of_ioend_have_names),
 		TEST(delay_share_is_exact),
 		TEST(want_end_is_in_both_maps),
 		TEST(bad_maps_are_bad),
