@@ -112,6 +112,14 @@ struct fs {
 	bool drop_rawio;		/* do without CAP_SYS_RAWIO from the start */
 	const char *plain_suffix;	/* names of files without iomap, or NULL */
 	bool no_dev_inval;		/* do not send DEV_INVAL, a knob */
+	bool no_claim;			/* do not open devices exclusively, a knob */
+	struct {			/* devices, see transport.c; but for busy, knobs */
+		unsigned int after;	/* so many others come first */
+		bool late;		/* not before the first BEGIN */
+		bool done;
+		pthread_mutex_t lock;
+		const char *busy;	/* device that somebody else has, or NULL */
+	} registering;
 	enum delalloc delalloc;
 	struct config config;
 	struct {			/* see persist.h */

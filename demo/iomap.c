@@ -473,6 +473,8 @@ bool iomap_request(struct fs *fs, const void *buf, size_t len)
 	}
 	if (!err && len < sizeof(*header) + op->in_size)
 		err = -EINVAL;
+	if (!err && op->fault_op == FAULT_BEGIN)
+		err = transport_register_late(fs);
 	if (!err) {
 		err = op->handle(fs, inode, in, &out);
 		if (err == -ENOSPC && persist_reclaim(fs))

@@ -145,7 +145,8 @@ enum option_key {
 	KEY_BAD_MAP, KEY_BAD_EVERY, KEY_PERSIST, KEY_FORMAT, KEY_WANT_END, KEY_BAD_ATTR,
 	KEY_DATA_DEVICE, KEY_FUSEBLK, KEY_PLAIN, KEY_MAX_SIZE, KEY_MAX_LINKS, KEY_TIME_GRAN,
 	KEY_BAD_CONFIG, KEY_NO_DEV_INVAL, KEY_READONLY_DATA, KEY_DROP_RAWIO, KEY_SYNC_INIT,
-	KEY_KILLPRIV, KEY_XATTR, KEY_DELALLOC, KEY_IOEND_KINDS,
+	KEY_KILLPRIV, KEY_XATTR, KEY_DELALLOC, KEY_IOEND_KINDS, KEY_REGISTER_AFTER,
+	KEY_REGISTER_LATE, KEY_NO_CLAIM,
 	KEY_DELAY, KEY_ERROR = KEY_DELAY + FAULT_OPS, KEY_HANG = KEY_ERROR + FAULT_OPS,
 	KEY_LAST = KEY_HANG + FAULT_OPS,
 };
@@ -219,6 +220,13 @@ static const struct argp_option options[] = {
 	{ "no-dev-inval", KEY_NO_DEV_INVAL, 0, 0,
 	  "With --plain: don't tell the kernel that blocks in the page cache of DEVICE are of no "
 	  "use any more; what they hold ends up in other files", 1 },
+	{ "register-after", KEY_REGISTER_AFTER, "N", 0,
+	  "Register N files for passthrough before the first device, and close each second of "
+	  "them: so its number in mappings is N + 1", 1 },
+	{ "register-late", KEY_REGISTER_LATE, 0, 0,
+	  "Register devices when the first BEGIN comes, long after files were seen", 1 },
+	{ "no-claim", KEY_NO_CLAIM, 0, 0,
+	  "Do not open devices exclusively: the kernel has to keep others off them", 1 },
 	{ "readonly-data", KEY_READONLY_DATA, 0, 0,
 	  "Open the second device for reading only: the kernel has to refuse to write there", 1 },
 	{ 0 }
@@ -397,6 +405,15 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case KEY_DELALLOC:
 		settings->fs.delalloc = parse_delalloc(arg);
 		return 0;
+	case KEY_REGISTER_AFTER:
+		settings->fs.registering.after = parse_range("register-after", arg, 1, 1000);
+		return 0;
+	case KEY_REGISTER_LATE:
+		settings->fs.registering.late = true;
+		return 0;
+	case KEY_NO_CLAIM:
+		settings->fs.no_claim = true;
+		return 0;
 	case ARGP_KEY_INIT:
 		state->child_inputs[0] = &settings->fs.fuzz;
 		return 0;
@@ -456,6 +473,12 @@ static void check_sizes(struct settings *settings)
 
 /* Start */
 
+static void __attribute__((noreturn)) die_busy(const char *device)
+{
+	die(EXIT_RUNTIME, "%s: another server or mount has it; unmount that first, or give another "
+	    "device", device);
+}
+
 /* Open a block device with these flags. Returns the descriptor; its size is in @size. */
 static int open_device(const char *path, int flags, uint32_t block_size, uint64_t *size)
 {
@@ -468,7 +491,7 @@ static int open_device(const char *path, int flags, uint32_t block_size, uint64_
 		die(EXIT_RUNTIME, "%s: not a block device; losetup -f --show FILE makes one", path);
 	fd = open(path, flags | O_CLOEXEC);
 	if (fd < 0 && errno == EBUSY)
-		die(EXIT_RUNTIME, "%s: in use; unmount it first, or give another", path);
+		die_busy(path);
 	if (fd < 0)
 		die(EXIT_RUNTIME, "%s: %s; give a device that can be written", path,
 		    strerror(errno));
@@ -488,13 +511,14 @@ static int open_device(const char *path, int flags, uint32_t block_size, uint64_
 static void open_devices(struct fs *fs)
 {
 	struct second *second = &fs->second;
+	int claim = fs->no_claim ? 0 : O_EXCL;
 
 	/* A mount of the type fuseblk opens the device exclusively itself. */
-	fs->dev_fd = open_device(fs->device, O_RDWR | (fs->fuseblk ? 0 : O_EXCL), fs->block_size,
+	fs->dev_fd = open_device(fs->device, O_RDWR | (fs->fuseblk ? 0 : claim), fs->block_size,
 				 &fs->dev_size);
 	if (second->device)
 		second->fd = open_device(second->device,
-					 (second->readonly ? O_RDONLY : O_RDWR) | O_EXCL,
+					 (second->readonly ? O_RDONLY : O_RDWR) | claim,
 					 fs->block_size, &second->size);
 }
 
@@ -539,6 +563,7 @@ static void make_fs(struct settings *settings)
 		alloc_split(&fs->alloc, first_blocks(fs));
 	if (settings->persist)
 		load(settings);
+	pthread_mutex_init(&fs->registering.lock, NULL);
 	pthread_mutex_init(&fs->faults.lock, NULL);
 	pthread_cond_init(&fs->faults.wake, NULL);
 	fs->faults.dev_size = fs->dev_size;
@@ -676,12 +701,16 @@ static int run(struct settings *settings, int ready_fd)
 	struct stat st;
 	int err = transport_mount(fs, settings->mountpoint);
 
+	if (err == -EBUSY && fs->fuseblk)
+		die_busy(fs->device);
 	if (err)
 		die(err == -EPERM ? EXIT_PRIVILEGE : EXIT_RUNTIME, "%s: cannot mount: %s",
 		    settings->mountpoint, strerror(-err));
 	err = transport_attach(fs, session) ?: transport_init(fs, session, &why_not);
 	if (err) {
-		umount2(settings->mountpoint, MNT_DETACH);
+		transport_give_up(fs, settings->mountpoint);
+		if (fs->registering.busy)
+			die_busy(fs->registering.busy);
 		die(EXIT_RUNTIME, "%s: the kernel refuses: %s", settings->mountpoint,
 		    strerror(-err));
 	}

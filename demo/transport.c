@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -61,6 +62,10 @@ static void patch_init(struct fs *fs, void *payload, size_t len)
 		return;
 	out->flags |= FUSE_INIT_EXT;	/* else nobody looks at flags2 */
 	out->flags2 |= FUSE_IOMAP >> 32;
+	if (!fs->registering.after)
+		return;
+	out->flags2 |= FUSE_PASSTHROUGH >> 32;
+	fuse_set_max_stack_depth(out, 1);
 }
 
 /* The kernel asks for the attributes of inodes that it holds a reference to. */
@@ -254,15 +259,53 @@ int transport_attach(struct fs *fs, struct fuse_session *session)
 	return fuse_session_custom_io(session, &io, fs->fuse_fd);
 }
 
-/* From now on mappings can name the device. Returns its number or -errno. */
-static int register_device(const struct fs *fs, int fd)
+/* Returns the number of what is registered, or -errno. */
+static int backing_open(const struct fs *fs, int fd, uint32_t type)
 {
-	struct fuse_backing_map map = { .fd = fd, .flags = FUSE_BACKING_TYPE_IOMAP };
-	struct fuse_iomap_backing_info info = { .blocksize = fs->block_size };
+	struct fuse_backing_map map = { .fd = fd, .flags = type };
 	int id = ioctl(fs->fuse_fd, FUSE_DEV_IOC_BACKING_OPEN, &map);
 
-	if (id < 0)
+	return id < 0 ? -errno : id;
+}
+
+/* The same device by @fd, but not exclusively. Returns 0 or -errno. */
+static int unclaim(int fd)
+{
+	char path[32];
+	int shared, err;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	shared = open(path, O_RDWR | O_CLOEXEC);
+	if (shared < 0)
 		return -errno;
+	err = dup3(shared, fd, O_CLOEXEC) < 0 ? -errno : 0;
+	close(shared);
+	return err;
+}
+
+/*
+ * A kernel that keeps others off a device claims it here itself. That this server has
+ * opened it exclusively may stand in its way; so give that up, and try once more.
+ */
+static int open_claimed(const struct fs *fs, int fd)
+{
+	int id = backing_open(fs, fd, FUSE_BACKING_TYPE_IOMAP);
+
+	if (id != -EBUSY || fs->no_claim || fs->fuseblk)
+		return id;
+	return unclaim(fd) ?: backing_open(fs, fd, FUSE_BACKING_TYPE_IOMAP);
+}
+
+/* From now on mappings can name the device. Returns its number or -errno. */
+static int register_device(struct fs *fs, const char *path, int fd)
+{
+	struct fuse_iomap_backing_info info = { .blocksize = fs->block_size };
+	int id = open_claimed(fs, fd);
+
+	if (id == -EBUSY)
+		fs->registering.busy = path;
+	if (id < 0)
+		return id;
 	/*
 	 * Only whole blocks of the page cache can be dropped, so they have to be
 	 * ours. A mount that holds the device does that by CONFIG.
@@ -273,9 +316,27 @@ static int register_device(const struct fs *fs, int fd)
 	return id;
 }
 
+/* Use up the first numbers, as a server does that has files for passthrough. */
+static int register_others(const struct fs *fs)
+{
+	int fd = memfd_create("iomapfs", MFD_CLOEXEC), id = fd < 0 ? -errno : 0;
+
+	for (unsigned int i = 0; i < fs->registering.after && id >= 0; i++) {
+		uint32_t last;
+
+		id = backing_open(fs, fd, FUSE_BACKING_TYPE_PASSTHROUGH);
+		last = id;
+		if (i % 2 && id >= 0 && ioctl(fs->fuse_fd, FUSE_DEV_IOC_BACKING_CLOSE, &last))
+			id = -errno;
+	}
+	if (fd >= 0)
+		close(fd);
+	return id < 0 ? id : 0;
+}
+
 static int register_devices(struct fs *fs)
 {
-	int id = register_device(fs, fs->dev_fd);
+	int err = register_others(fs), id = err ?: register_device(fs, fs->device, fs->dev_fd);
 
 	if (id < 0)
 		return id;
@@ -283,12 +344,36 @@ static int register_devices(struct fs *fs)
 	fs->fuzz.devs[0] = (struct fuzz_dev) { id, fs->dev_size };
 	if (!fs->second.device)
 		return 0;
-	id = register_device(fs, fs->second.fd);
+	id = register_device(fs, fs->second.device, fs->second.fd);
 	if (id < 0)
 		return id;
 	fs->second.backing_id = id;
 	fs->fuzz.devs[1] = (struct fuzz_dev) { id, fs->second.size };
 	return 0;
+}
+
+int transport_register_late(struct fs *fs)
+{
+	int err = 0;
+
+	if (!fs->registering.late)
+		return 0;
+	pthread_mutex_lock(&fs->registering.lock);
+	if (!fs->registering.done)
+		err = register_devices(fs);
+	if (!err)
+		fs->registering.done = true;
+	pthread_mutex_unlock(&fs->registering.lock);
+	if (err && fs->verbose)
+		fprintf(stderr, "iomapfs: registering devices: %s\n", strerror(-err));
+	return err;
+}
+
+/* The kernel would ask a server to end the session, so have it know that there is none. */
+void transport_give_up(struct fs *fs, const char *mountpoint)
+{
+	close(fs->fuse_fd);
+	umount2(mountpoint, MNT_DETACH);
 }
 
 /* Receive and answer one request. Returns 0, -EINTR, or what ends the loop. */
@@ -333,7 +418,9 @@ int transport_init(struct fs *fs, struct fuse_session *session, const char **rea
 			return err;
 	}
 
-	err = agreed ? register_devices(fs) : 0;
+	err = agreed && !fs->registering.late ? register_devices(fs) : 0;
+	if (err == -EBUSY)
+		return err;
 	*reason = !fs->iomap_wanted ? "--no-iomap" :
 		  !fs->iomap_offered ? why_not_offered(fs) ?: "this kernel does not offer it" :
 		  err ? strerror(-err) : NULL;

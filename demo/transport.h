@@ -24,11 +24,17 @@ int transport_mount(struct fs *fs, const char *mountpoint);
 int transport_attach(struct fs *fs, struct fuse_session *session);
 
 /**
- * Answer INIT, register the device if iomap was agreed upon.
- * Returns 0 or -errno; fs->iomap_on tells what came out. If it is false,
- * @reason says why.
+ * Answer INIT, register the devices if iomap was agreed upon.
+ * Returns 0 or -errno; -EBUSY: somebody else has fs->registering.busy. Then
+ * fs->iomap_on tells what came out. If it is false, @reason says why.
  */
 int transport_init(struct fs *fs, struct fuse_session *session, const char **reason);
+
+/** Register the devices now, if that was put off. Returns 0 or -errno. */
+int transport_register_late(struct fs *fs);
+
+/** End a mount that nobody serves. */
+void transport_give_up(struct fs *fs, const char *mountpoint);
 
 /** Serve requests with @threads threads, until the file system is unmounted. */
 int transport_serve(struct fs *fs, struct fuse_session *session, unsigned int threads);

@@ -19,6 +19,14 @@ struct fuse_backing_map {
 	uint64_t padding;
 };
 #define FUSE_DEV_IOC_BACKING_OPEN	_IOW(229, 1, struct fuse_backing_map)
+#define FUSE_DEV_IOC_BACKING_CLOSE	_IOW(229, 2, uint32_t)
+#define FUSE_PASSTHROUGH		(1ULL << 37)
 #endif
+
+/* fuse_init_out::max_stack_depth, Linux 6.9: what follows flags2. */
+static inline void fuse_set_max_stack_depth(struct fuse_init_out *out, uint32_t depth)
+{
+	(&out->flags2)[1] = depth;
+}
 
 #endif
