@@ -513,7 +513,12 @@ static void open_devices(struct fs *fs)
 	struct second *second = &fs->second;
 	int claim = fs->no_claim ? 0 : O_EXCL;
 
-	/* A mount of the type fuseblk opens the device exclusively itself. */
+	/*
+	 * A mount of the type fuseblk opens the device exclusively itself. But where it is
+	 * mounted so already, mount(2) would show that one in a second place.
+	 */
+	if (fs->fuseblk)
+		close(open_device(fs->device, O_RDWR | claim, fs->block_size, &fs->dev_size));
 	fs->dev_fd = open_device(fs->device, O_RDWR | (fs->fuseblk ? 0 : claim), fs->block_size,
 				 &fs->dev_size);
 	if (second->device)

@@ -275,7 +275,7 @@ static int unclaim(int fd)
 	int shared, err;
 
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	shared = open(path, O_RDWR | O_CLOEXEC);
+	shared = open(path, (fcntl(fd, F_GETFL) & O_ACCMODE) | O_CLOEXEC);
 	if (shared < 0)
 		return -errno;
 	err = dup3(shared, fd, O_CLOEXEC) < 0 ? -errno : 0;

@@ -1,0 +1,147 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# A device has one user, and whatever number it has, mappings name it. Tests that say
+# "by the kernel" need one that claims a device when it is registered for writing.
+
+bats_require_minimum_version 1.5.0
+load ../live/lib
+
+OTHER=/tmp/other	# where a second one would be mounted
+
+setup() { mkdir -p "$OTHER"; }
+
+teardown()
+{
+	grep -q " $OTHER " /proc/self/mounts && umount "$OTHER"
+	fs_stop
+	losetup -D
+}
+
+# not_mounted DIR
+not_mounted() { ! grep " $1 " /proc/self/mounts; }
+
+# refused ARG…: iomapfs with these says in one line that the device is not free and what
+# to do, and leaves nothing behind; $DEVICE is the one it names
+refused()
+{
+	run --separate-stderr timeout $((20 * SLOW)) "$IOMAPFS" "$@" "$OTHER"
+	echo "status $status: $stderr"
+	[ "$status" = 1 ]
+	[ "$stderr" = "iomapfs: $DEVICE: another server or mount has it; unmount that first, or give another device" ]
+	not_mounted "$OTHER"
+}
+
+# works: the one that has the device is as good as before
+works()
+{
+	echo data >"$MNT/f"
+	sync "$MNT/f"
+	drop_caches
+	[ "$(<"$MNT/f")" = data ]
+}
+
+# free: what was refused can have it as soon as the other one is gone
+free()
+{
+	fs_stop
+	fs_start "$@"
+	works
+}
+
+@test "a second server on the same device is refused" {
+	fs_start
+	DEVICE=$DEV refused "$DEV"
+	DEVICE=$DEV refused --persist "$DEV"
+	works
+	free
+}
+
+@test "a server on a device that is mounted is refused" {
+	local dev
+	truncate -s 64M /dev/shm/image
+	mkfs.ext4 -q /dev/shm/image
+	dev=$(losetup -f --show /dev/shm/image)
+	mkdir -p "$MNT"
+	mount "$dev" "$MNT"
+	DEVICE=$dev refused "$dev"
+	umount "$MNT"
+}
+
+@test "a server whose second device is in use is refused, and that one named" {
+	local dev
+	truncate -s 64M /dev/shm/image
+	dev=$(losetup -f --show /dev/shm/image)
+	fs_start
+	DEVICE=$DEV refused --data-device="$DEV" "$dev"
+	works
+}
+
+@test "a second server with fuseblk is refused" {
+	fs_start --fuseblk
+	DEVICE=$DEV refused --fuseblk "$DEV"
+	DEVICE=$DEV refused "$DEV"
+	works
+}
+
+@test "a second server that claims nothing is refused by the kernel" {
+	fs_start --no-claim
+	DEVICE=$DEV refused --no-claim "$DEV"
+	DEVICE=$DEV refused "$DEV"
+	works
+	free --no-claim
+}
+
+@test "a server that claims nothing on a mounted device is refused by the kernel" {
+	local dev
+	truncate -s 64M /dev/shm/image
+	mkfs.ext4 -q /dev/shm/image
+	dev=$(losetup -f --show /dev/shm/image)
+	mkdir -p "$MNT"
+	mount "$dev" "$MNT"
+	DEVICE=$dev refused --no-claim "$dev"
+	umount "$MNT"
+}
+
+@test "a mount of the device of a server that claims nothing is refused by the kernel" {
+	local dev
+	truncate -s 64M /dev/shm/image
+	mkfs.ext4 -q /dev/shm/image
+	dev=$(losetup -f --show /dev/shm/image)
+	DEV=$dev fs_start --no-claim
+	run mount -t ext4 "$dev" "$OTHER"
+	[ "$status" = 32 ]
+	[[ $output == *busy* ]]
+	works
+}
+
+# log_start OPTION…: a server whose requests are in $LOG
+log_start()
+{
+	LOG=$BATS_TEST_TMPDIR/log
+	mkdir -p "$MNT"
+	"$IOMAPFS" -f -v "$@" "$DEV" "$MNT" 2>"$LOG" 3>&- &
+	wait_for "iomapfs: $DEV on" "$LOG"
+}
+
+# devices: the numbers that mappings name
+devices() { sed -n 's/^begin .*dev=\([1-9][0-9]*\)}.*/\1/p' "$LOG" | sort -u; }
+
+@test "a device that is registered after others has another number" {
+	log_start --register-after=7
+	works
+	[ "$(devices)" = 8 ]
+	fs_stop
+	log_start --register-after=1000
+	works
+	[ "$(devices)" = 1001 ]
+}
+
+@test "a device that is registered late is there for the first mapping" {
+	log_start --register-late --register-after=3
+	for i in 1 2 3; do touch "$MNT/$i"; done
+	stat "$MNT"/* >"$BATS_TEST_TMPDIR/seen"
+	[ -z "$(devices)" ]
+	works
+	[ "$(devices)" = 4 ]
+}
