@@ -183,7 +183,8 @@ static int answer_new(struct fs *fs, struct inode *inode, const struct place *pl
  * Delayed allocation: a buffered write is promised room, so that it is the write that
  * fails if there is none, and writeback gets the blocks. What is promised is given
  * back with the range of the file: by truncate, punch and unlink, and when the kernel
- * drops the inode, which it does not before all is written back.
+ * drops the inode, which it does not before all is written back. That is when a write
+ * that fell short gives back the rest, for the same reason as above.
  *
  * From there to the end of the I/O, the blocks are unwritten, as above: a power cut, or
  * I/O that fails, leaves zeros. With --delalloc=mapped they are mapped from the start,

@@ -4,9 +4,14 @@
 # Random operations on iomapfs and on ext4 at once: returns, sizes and contents
 # are the same. FSDIFF_TIME=SECONDS runs each configuration that long, with new
 # seeds, instead of some rounds with known ones; FSDIFF_SEED names the first.
+# SETTINGS_SEED repeats mixtures of settings. Half an hour of delayed allocation:
+#
+#   FSDIFF_TIME=900 kernel/run -m 2048 -d 2G -t 0 -e FSDIFF_TIME -- \
+#	bats -f 'setting delalloc' tests/kernel/10-differential.bats
 
 bats_require_minimum_version 1.5.0
 load reference
+load settings
 
 setup() { reference_start; }
 teardown() { fs_stop; reference_stop; }
@@ -61,6 +66,34 @@ same_remounted()
 
 @test "differential: each tenth answer late" {
 	same 6 --delay-begin=2ms --delay-end=2ms --delay-ioend=2ms --delay-share=10 --want-end
+}
+
+# with NAME ROUNDS: one of the settings
+with() { same "$2" $(setting "$1"); }
+
+@test "differential: setting delalloc" { with delalloc 1; }
+
+@test "differential: setting delalloc-mapped" { with delalloc-mapped 1; }
+
+@test "differential: setting slow-unwritten" { with slow-unwritten 1; }
+
+@test "differential: setting slow-append" { with slow-append 1; }
+
+@test "differential: setting slow-writeback" { with slow-writeback 1; }
+
+@test "differential: setting slow-direct" { with slow-direct 1; }
+
+@test "differential: setting registered-late" { with registered-late 1; }
+
+@test "differential: a mixture of settings" {
+	mixed_settings 1
+	FSDIFF_SEED=${FSDIFF_SEED:-$SETTINGS_SEED} same 1 "${MIXED[@]}"
+}
+
+@test "differential: delayed allocation, unmounted and mounted again" {
+	RANDOM=$SETTINGS_SEED
+	one_of --delalloc --delalloc=mapped
+	same_remounted 1 "$ONE_OF"
 }
 
 @test "differential: one server thread" { same 6 --threads=1 --block-size=1024; }

@@ -7,6 +7,7 @@
 
 bats_require_minimum_version 1.5.0
 load reference
+load settings
 
 teardown() { fs_stop; }
 
@@ -24,3 +25,17 @@ race()
 	race --delay-begin=1ms --delay-ioend=1ms --delay-share=10 --want-end --block-size=1024
 }
 
+@test "races: settings in turn" {
+	for name in $(in_turn 2); do
+		echo "setting $name"
+		fs_start $(setting "$name")
+		"$TESTS/fsrace" --short "$MNT" "${FSRACE_TIME:-0}"
+		fs_stop
+	done
+}
+
+@test "races: a mixture of settings" {
+	mixed_settings 2
+	fs_start "${MIXED[@]}"
+	"$TESTS/fsrace" --short "$MNT" "${FSRACE_TIME:-0}" "$SETTINGS_SEED"
+}

@@ -7,6 +7,7 @@
 
 bats_require_minimum_version 1.5.0
 load faults
+load settings
 
 setup()
 {
@@ -133,6 +134,83 @@ run_and_check()
 	done
 }
 
+# with NAME: random operations with one of the settings
+with()
+{
+	local options
+	options=$(setting "$1")
+	echo "seed $SETTINGS_SEED"
+	fs_start --persist --format $options
+	run_and_check "$SETTINGS_SEED" "$(fewer 60 30)" $options
+}
+
+@test "random operations, setting delalloc" { with delalloc; }
+
+@test "random operations, setting delalloc-mapped" { with delalloc-mapped; }
+
+@test "random operations, setting slow-unwritten" { with slow-unwritten; }
+
+@test "random operations, setting slow-append" { with slow-append; }
+
+@test "random operations, setting slow-writeback" { with slow-writeback; }
+
+@test "random operations, setting slow-direct" { with slow-direct; }
+
+@test "random operations, setting registered-late" { with registered-late; }
+
+@test "random operations, a mixture of settings" {
+	mixed_settings 3
+	fs_start --persist --format "${MIXED[@]}"
+	run_and_check "$SETTINGS_SEED" "$(fewer 60 30)" "${MIXED[@]}"
+}
+
+@test "delayed allocation: a write that finds no room fails itself, what was taken is kept" {
+	local how size
+	for how in --delalloc --delalloc=mapped; do
+		fs_start --persist --format $how
+		fallocate -l $(($(stat -f -c '%f * %S' "$MNT") - 65536)) "$MNT/ballast"
+		run dd if=<(xs 131072) of="$MNT/f" bs=4096 iflag=fullblock
+		[ "$status" = 1 ]
+		[[ $output == *"No space left"* ]]
+		# What is promised to it is not for others, though it has no blocks yet.
+		[ "$(stat -f -c %f "$MNT")" = 0 ]
+		run dd if=/dev/zero of="$MNT/other" bs=4096 count=1 oflag=direct
+		[ "$status" = 1 ]
+		sync "$MNT/f"
+		size=$(stat -c %s "$MNT/f")
+		[ "$size" = 65536 ]
+		only_data "$MNT/f" "$size"
+		# All of it comes back with the file.
+		rm "$MNT/f"
+		xs 65536 | dd of="$MNT/other" bs=65536 iflag=fullblock oflag=direct status=none
+		umount "$MNT"
+		fs_stop
+	done
+}
+
+@test "delayed blocks that are mapped before they are written: zeros keep the old data hidden" {
+	local how old
+	for how in --delalloc --delalloc=mapped --delalloc=exposed; do
+		device_start
+		fs_start --persist --format $how
+		truncate -s 64K "$MNT/f"
+		sync "$MNT/f"
+		device_table "0 512 linear $DISK 0" \
+			"512 $((SMALL_SECTORS - 512)) flakey $DISK 512 0 1 1 error_writes"
+		run dd if=<(xs 65536) of="$MNT/f" bs=64k iflag=fullblock conv=notrunc,fsync
+		[ "$status" = 1 ]
+		[[ $output == *"Input/output error"* ]]
+		device_whole
+		drop_caches
+		old=$(tr -d '\0' <"$MNT/f" | tr -d x | wc -c)
+		# Only what does without zeros shows what the device held.
+		[ $((old > 0)) = $([ $how = --delalloc=exposed ] && echo 1 || echo 0) ] ||
+			{ echo "$how: $old bytes are not its own"; return 1; }
+		umount "$MNT"
+		fs_stop
+	done
+}
+
 @test "several at once, blocks go from one to the other" {
 	local seed=$RANDOM pids=()
 	fs_start --persist --format
@@ -150,7 +228,7 @@ run_and_check()
 
 @test "no space in the middle: an error, no stale data, and room again afterwards" {
 	local seed=$RANDOM
-	for options in --extent-max=4096 --enosys=ioend; do
+	for options in --extent-max=4096 --enosys=ioend "--delalloc --extent-max=8192"; do
 		fs_start --persist --format $options
 		fallocate -l $(($(stat -f -c '%f * %S' "$MNT") - 150000)) "$MNT/ballast"
 		echo "seed $((++seed))"

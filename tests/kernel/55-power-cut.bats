@@ -8,6 +8,7 @@
 
 bats_require_minimum_version 1.5.0
 load faults
+load settings
 
 CUTS=20
 OPS=300
@@ -86,4 +87,21 @@ one_cut()
 @test "the same with small extents and blocks" {
 	CUTS=10
 	power_cuts $RANDOM --block-size=512 --extent-max=4096
+}
+
+@test "states that a power cut leaves: settings in turn" {
+	CUTS=3 OPS=100
+	for name in $(in_turn 1); do
+		echo "setting $name, seed $SETTINGS_SEED"
+		power_cuts "$SETTINGS_SEED" $(setting "$name")
+		# The next one has a device of its own.
+		teardown
+		setup
+	done
+}
+
+@test "states that a power cut leaves: a mixture of settings" {
+	CUTS=3 OPS=100
+	mixed_settings 4
+	power_cuts "$SETTINGS_SEED" "${MIXED[@]}"
 }
