@@ -66,6 +66,12 @@ refused()
 	refused 2 build/iomapfs --begin-error=ENONSENSE /dev/null /tmp
 	refused 2 build/iomapfs --format /dev/null /tmp
 	[[ $stderr == *--persist* ]]
+	refused 2 build/iomapfs --ioend-kinds=unwritten,late /dev/null /tmp
+	[[ $stderr == *"give unwritten, append"* ]]
+	refused 2 build/iomapfs --ioend-kinds=append --enosys=ioend /dev/null /tmp
+	[[ $stderr == *--ioend-kinds* ]]
+	refused 2 build/iomapfs --delalloc=never /dev/null /tmp
+	[[ $stderr == *mapped* ]]
 	for lie in --fuzz=nonsense --fuzz-share=101 --seed=-1 --die=nonsense --die=begin:x; do
 		refused 2 build/iomapfs "$lie" /dev/null /tmp
 	done
