@@ -134,29 +134,17 @@ run_and_check()
 	done
 }
 
-# with NAME: random operations with one of the settings
-with()
-{
-	local options
-	options=$(setting "$1")
-	echo "seed $SETTINGS_SEED"
-	fs_start --persist --format $options
-	run_and_check "$SETTINGS_SEED" "$(fewer 60 30)" $options
+@test "random operations, settings in turn" {
+	local name options
+	for name in $(in_turn 2); do
+		options=$(setting "$name")
+		echo "setting $name, seed $SETTINGS_SEED"
+		fs_start --persist --format $options
+		run_and_check "$SETTINGS_SEED" "$(fewer 60 30)" $options
+		umount "$MNT"
+		fs_stop
+	done
 }
-
-@test "random operations, setting delalloc" { with delalloc; }
-
-@test "random operations, setting delalloc-mapped" { with delalloc-mapped; }
-
-@test "random operations, setting slow-unwritten" { with slow-unwritten; }
-
-@test "random operations, setting slow-append" { with slow-append; }
-
-@test "random operations, setting slow-writeback" { with slow-writeback; }
-
-@test "random operations, setting slow-direct" { with slow-direct; }
-
-@test "random operations, setting registered-late" { with registered-late; }
 
 @test "random operations, a mixture of settings" {
 	mixed_settings 3
