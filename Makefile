@@ -50,8 +50,9 @@ TOOL_OBJ := $(TOOL_SRC:%.c=$(B)/obj/%.o)
 DEMO_SRC := $(filter-out demo/load.c,$(wildcard demo/*.c))
 DEMO_OBJ := $(DEMO_SRC:%.c=$(B)/obj/%.o)
 UNIT := $(patsubst tests/unit/%.c,$(B)/tests/%,$(wildcard tests/unit/test_*.c))
-# Programs of tests/kernel
-KERNEL_TESTS := $(patsubst tests/kernel/%.c,$(B)/tests/kernel/%,$(wildcard tests/kernel/*.c))
+# Programs of tests/kernel: of a file, or of the files of a folder
+KERNEL_TESTS := $(patsubst tests/kernel/%.c,$(B)/tests/kernel/%,$(wildcard tests/kernel/*.c)) \
+	$(B)/tests/kernel/answers
 # What unit tests link with: everything but the two main()s.
 UNIT_OBJ := $(filter-out %/main.o %/iomapfs.o,$(TOOL_OBJ) $(DEMO_OBJ))
 
@@ -195,6 +196,11 @@ $(B)/tests/%: tests/unit/%.c $(UNIT_OBJ) $$(addprefix $(B)/san/tools/,$$(addsuff
 $(B)/tests/kernel/%: tests/kernel/%.c
 	@mkdir -p $(@D)
 	$(call say,TEST,$@)$(CC) $(CPPFLAGS) $(CFLAGS) -pthread $(LDFLAGS) $< -o $@ -luring
+
+$(B)/tests/kernel/answers: $(wildcard tests/kernel/answers/*.c tests/kernel/answers/*.h)
+	@mkdir -p $(@D)
+	$(call say,TEST,$@)$(CC) $(CPPFLAGS) $(filter-out -M%,$(CFLAGS)) -pthread $(LDFLAGS) \
+		$(filter %.c,$^) -o $@ -luring
 
 $(B)/bench/makerec: tests/bench/makerec.c $(UNIT_OBJ)
 	@mkdir -p $(@D)
