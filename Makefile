@@ -95,7 +95,8 @@ check-debug: deps
 
 bench:
 	$(call install-packages,$(PKG_build) $(PKG_kernel) $(PKG_test) $(PKG_bench))
-	@$(MAKE) -s --no-print-directory $(B)/bench/pair $(B)/bench/makerec $(PROGRAMS) kernel
+	@$(MAKE) -s --no-print-directory $(B)/bench/pair $(B)/bench/makerec \
+		$(B)/tests/kernel/answers $(PROGRAMS) kernel
 	@kernel/build --untraced
 	@tests/bench/run $(PARTS)
 

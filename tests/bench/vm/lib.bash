@@ -21,6 +21,18 @@ new_device()
 	DEV=$(losetup -f --show --direct-io=off "$disk") || fail "no loop device"
 }
 
+# start_FS: mount it at $MNT, on $DEV
+start_ext4()
+{
+	mkfs.ext4 -q -E lazy_itable_init=0,lazy_journal_init=0 "$DEV" && mount -t ext4 "$DEV" "$MNT"
+}
+start_xfs() { mkfs.xfs -q "$DEV" && mount -t xfs "$DEV" "$MNT"; }
+start_iomapfs() { fs_start "$@"; }
+start_plain() { fs_start --no-iomap; }
+
+# start FS [OPTION]...: the options are for iomapfs
+start() { "start_$1" "${@:2}" 2>"$tmp/err" || fail "no $1"; }
+
 # Names, and what fio is to do in a file of 64 MiB. Of -8, each of 8 does an 8th of it.
 declare -A job=(
 	[randread-direct]="--rw=randread --bs=4k --direct=1 --io_size=32m"
