@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
+#include <linux/magic.h>
 #include <net/if.h>
 #include <poll.h>
 #include <signal.h>
@@ -31,6 +32,7 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
@@ -165,12 +167,25 @@ static void mount_share(const char *tag, const char *dir, const char *options)
 		die("share %s on %s", tag, dir);
 }
 
-/* A directory of the host that a tmpfs of ours hides, such as one in /tmp, comes back. */
+/*
+ * Whether a tmpfs of ours, such as that on /tmp, hides a directory of the host.
+ * One that has our own mounts in it stays hidden.
+ */
+static bool is_hidden(const char *dir)
+{
+	struct statfs fs;
+
+	if (!strncmp(dir, CTL_DIR, strlen(dir)))
+		return false;
+	return statfs(dir, &fs) || fs.f_type == TMPFS_MAGIC;
+}
+
+/* A hidden directory comes back. */
 static void keep_visible(const char *dir)
 {
 	char *from;
 
-	if (!access(dir, F_OK))
+	if (!is_hidden(dir))
 		return;
 	if (asprintf(&from, HOST_ROOT "%s", dir) < 0)
 		die("%s", dir);
@@ -180,15 +195,27 @@ static void keep_visible(const char *dir)
 	free(from);
 }
 
+static int by_length(const void *a, const void *b)
+{
+	return strlen(*(char **)a) - strlen(*(char **)b);
+}
+
+/* A directory before what is in it: else it would hide that, or seem to be there already. */
 static void mount_host_dirs(const struct job *job)
 {
+	char *dirs[] = { job->cwd, job->tree, job->out };
+	size_t i;
+
 	make_dirs(HOST_ROOT);
 	if (mount("/", HOST_ROOT, NULL, MS_BIND, NULL))
 		die("%s", HOST_ROOT);
-	keep_visible(job->tree);
-	if (*job->out)
-		mount_share("out", job->out, P9_RW ",cache=mmap");
-	keep_visible(job->cwd);
+	qsort(dirs, 3, sizeof(dirs[0]), by_length);
+	for (i = 0; i < 3; i++) {
+		if (dirs[i] != job->out)
+			keep_visible(dirs[i]);
+		else if (*job->out)
+			mount_share("out", job->out, P9_RW ",cache=mmap");
+	}
 	umount2(HOST_ROOT, MNT_DETACH);
 }
 

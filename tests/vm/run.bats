@@ -33,6 +33,23 @@ setup()
 	[ ! -e /etc/fuseiomap-test ]
 }
 
+@test "a working directory below /tmp is there, with the checkout and \$OUT in it" {
+	local parent
+	parent=$(mktemp -d /tmp/fuseiomap-test.XXXXXX)
+	mkdir -p "$parent/checkout" "$parent/out"
+	cp -r kernel "$parent/checkout"
+	echo seen >"$parent/beside"
+	cd "$parent"
+	OUT=$parent/out run -0 checkout/kernel/run -- bash -c \
+		'cat beside checkout/kernel/BASE; echo kept >out/file; echo lost >beside'
+	[ "$output" = "seen
+$(<checkout/kernel/BASE)" ]
+	[ "$(<out/file)" = kept ]
+	[ "$(<beside)" = seen ]
+	cd /
+	rm -r "$parent"
+}
+
 @test "as root, with scratch disks of the size asked for, and two processors" {
 	run -0 kernel/run -c 2 -d 64M -d 1G -- bash -c \
 		'id -u; blockdev --getsize64 /dev/vda /dev/vdb; nproc; uname -r'
