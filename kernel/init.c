@@ -11,6 +11,9 @@
  * stderr and status. A 9p write has reached the host's file when it returns,
  * so nothing can be lost at the end, which no serial line promises. Only what
  * the user types comes over virtio-serial, because a file cannot wake us.
+ *
+ * In user-mode Linux it is the same, with hostfs for 9p (its writes, too, reach
+ * the host's file before they return) and terminals for virtio-serial.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -39,10 +42,14 @@
 
 #define CTL_DIR		"/run/fuseiomap-vm/ctl"
 #define HOST_ROOT	"/run/fuseiomap-vm/root"
-#define PORT_INPUT	"/dev/vport*p1"	/* the other number is that of the virtio device */
-#define PORT_WINSIZE	"/dev/vport*p2"
+/* virtio's (the other number is that of the device), or user-mode Linux' */
+#define PORT_INPUT	(host_ctl ? "/dev/tty1" : "/dev/vport*p1")
+#define PORT_WINSIZE	(host_ctl ? "/dev/tty2" : "/dev/vport*p2")
 #define DRAIN_ROUNDS	32	/* of 64 KiB: what the largest pipe holds, and some */
 #define P9_RW		"trans=virtio,version=9p2000.L,msize=512000,access=any"
+
+/* In user-mode Linux the directory of ctl on the host, else NULL: kernel/run says it. */
+static const char *host_ctl;
 
 /* What to run; in the file ctl/job as strings that end in NUL, in this order. */
 struct job {
@@ -143,6 +150,7 @@ static void make_root(void)
 		die("switch to the overlay");
 }
 
+/* What this kernel is built without has no directory in /sys either: no matter. */
 static void mount_all(void)
 {
 	size_t i;
@@ -150,7 +158,7 @@ static void mount_all(void)
 	for (i = 0; i < sizeof(mounts) / sizeof(mounts[0]); i++) {
 		make_dirs(mounts[i].dir);
 		if (mount(mounts[i].type, mounts[i].dir, mounts[i].type, mounts[i].flags,
-			  mounts[i].data))
+			  mounts[i].data) && errno != ENODEV && errno != ENOENT)
 			fprintf(stderr, "init: %s: %s\n", mounts[i].dir, strerror(errno));
 	}
 	for (i = 0; i < sizeof(links) / sizeof(links[0]); i++)
@@ -160,10 +168,24 @@ static void mount_all(void)
 	chmod("/dev/fuse", 0666);	/* as udev leaves it */
 }
 
-static void mount_share(const char *tag, const char *dir, const char *options)
+/* The disks of user-mode Linux get virtio's names, by which everything knows them. */
+static void name_disks(void)
+{
+	char ubd[] = "/dev/ubda", name[] = "/dev/vda";
+	struct stat st;
+
+	for (; !stat(ubd, &st); ubd[strlen("/dev/ubd")]++, name[strlen("/dev/vd")]++)
+		if (mknod(name, st.st_mode, st.st_rdev))
+			die("%s", name);
+}
+
+/* A directory that the host shares under a tag; user-mode Linux goes by its name there. */
+static void mount_share(const char *tag, const char *host_dir, const char *dir,
+			const char *options)
 {
 	make_dirs(dir);
-	if (mount(tag, dir, "9p", 0, options))
+	if (host_ctl ? mount(tag, dir, "hostfs", 0, host_dir) :
+		       mount(tag, dir, "9p", 0, options))
 		die("share %s on %s", tag, dir);
 }
 
@@ -214,7 +236,7 @@ static void mount_host_dirs(const struct job *job)
 		if (dirs[i] != job->out)
 			keep_visible(dirs[i]);
 		else if (*job->out)
-			mount_share("out", job->out, P9_RW ",cache=mmap");
+			mount_share("out", job->out, job->out, P9_RW ",cache=mmap");
 	}
 	umount2(HOST_ROOT, MNT_DETACH);
 }
@@ -300,6 +322,17 @@ static void loopback_up(void)
 	close(fd);
 }
 
+/* A port that is a terminal passes on what comes in, and does nothing else. */
+static void make_raw(int fd)
+{
+	struct termios t;
+
+	if (tcgetattr(fd, &t))
+		return;
+	cfmakeraw(&t);
+	tcsetattr(fd, TCSANOW, &t);
+}
+
 /* The kernel makes the ports in a worker, a little after it starts us. */
 static int open_port(const char *pattern)
 {
@@ -316,6 +349,7 @@ static int open_port(const char *pattern)
 	}
 	if (fd < 0)
 		die("%s", pattern);
+	make_raw(fd);
 	return fd;
 }
 
@@ -545,8 +579,9 @@ static int run(const struct job *job)
  */
 static void report(const struct job *job, int status)
 {
+	static const char file[] = "/proc/sys/kernel/tainted";	/* not every kernel has it */
 	size_t size;
-	char *taint = read_file("/proc/sys/kernel/tainted", &size), line[64];
+	char *taint = access(file, F_OK) ? "0" : read_file(file, &size), line[64];
 	int out = *job->out ? open(job->out, O_RDONLY | O_CLOEXEC) : -1;
 
 	if (out >= 0)
@@ -564,9 +599,11 @@ int main(void)
 		return 1;
 	}
 	umask(022);
+	host_ctl = getenv("host_ctl");
 	make_root();
 	mount_all();
-	mount_share("ctl", CTL_DIR, P9_RW);
+	name_disks();
+	mount_share("ctl", host_ctl, CTL_DIR, P9_RW);
 	read_job(&job);
 	mount_host_dirs(&job);
 	if (sethostname("fuseiomap-vm", strlen("fuseiomap-vm")))

@@ -1,33 +1,48 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# kernel/run does what it says. Every other live test stands on this.
+# kernel/run does what it says. Every other live test stands on this. VARIANT=--uml is the
+# same in user-mode Linux.
 
 bats_require_minimum_version 1.5.0
 
 setup()
 {
-	export OUT=$BATS_TEST_TMPDIR/out
-	mkdir -p "$OUT"
+	export OUT=$BATS_TEST_TMPDIR/out TMPDIR=$BATS_TEST_TMPDIR/tmp
+	mkdir -p "$OUT" "$TMPDIR"
 }
 
+# nothing_left: soon, no process has a file of this test in its command line
+nothing_left()
+{
+	local i
+	for ((i = 0; i < 50; i++)); do
+		pgrep -f "$TMPDIR/" >/dev/null || return 0
+		sleep 0.1
+	done
+	pgrep -af "$TMPDIR/"
+	return 1
+}
+
+vm() { kernel/run ${VARIANT:-} "$@"; }
+
 @test "the exit status is the command's" {
-	run -0 kernel/run -- true
-	run -3 kernel/run -- bash -c 'exit 3'
-	run -127 kernel/run -- /nonexistent/command
+	run -0 vm -- true
+	run -3 vm -- bash -c 'exit 3'
+	run -127 vm -- /nonexistent/command
 }
 
 @test "output is streamed whole, stdout and stderr apart" {
 	head -c 1000000 /dev/urandom | base64 >"$OUT/data"
-	kernel/run -- cat "$OUT/data" >"$BATS_TEST_TMPDIR/got" 2>"$BATS_TEST_TMPDIR/err"
+	vm -- cat "$OUT/data" >"$BATS_TEST_TMPDIR/got" 2>"$BATS_TEST_TMPDIR/err"
 	cmp "$OUT/data" "$BATS_TEST_TMPDIR/got"
-	run --separate-stderr kernel/run -- bash -c 'echo a; echo b >&2'
+	run --separate-stderr vm -- bash -c 'echo a; echo b >&2'
 	[ "$output" = a ]
 	[[ $stderr == *b* && $stderr != *a ]]
 }
 
 @test "the working directory, the checkout and \$OUT are there; nothing else is changed" {
-	run -0 kernel/run -- bash -c 'pwd; cat kernel/BASE; echo kept >$OUT/file; echo lost >/etc/fuseiomap-test'
+	run -0 vm -- bash -c 'pwd; cat kernel/BASE; echo kept >$OUT/file; echo lost >/etc/fuseiomap-test'
 	[[ $output == *"$PWD"* && $output == *"$(<kernel/BASE)"* ]]
 	[ "$(<"$OUT/file")" = kept ]
 	[ ! -e /etc/fuseiomap-test ]
@@ -40,7 +55,7 @@ setup()
 	cp -r kernel "$parent/checkout"
 	echo seen >"$parent/beside"
 	cd "$parent"
-	OUT=$parent/out run -0 checkout/kernel/run -- bash -c \
+	OUT=$parent/out run -0 checkout/kernel/run ${VARIANT:-} -- bash -c \
 		'cat beside checkout/kernel/BASE; echo kept >out/file; echo lost >beside'
 	[ "$output" = "seen
 $(<checkout/kernel/BASE)" ]
@@ -51,29 +66,48 @@ $(<checkout/kernel/BASE)" ]
 }
 
 @test "as root, with scratch disks of the size asked for, and two processors" {
-	run -0 kernel/run -c 2 -d 64M -d 1G -- bash -c \
+	run -0 vm -c 2 -d 64M -d 1G -- bash -c \
 		'id -u; blockdev --getsize64 /dev/vda /dev/vdb; nproc; uname -r'
 	[[ ${lines[*]} == *"0 $((64 << 20)) $((1 << 30)) 2 $(<kernel/BASE)."* ]]
 }
 
+@test "a disk that is a file keeps what was written, whatever its name" {
+	local disk="$BATS_TEST_TMPDIR/a disk, of: mine"
+	truncate -s 16M "$disk"
+	run -0 vm -d 1M -d "$disk" -- bash -c 'echo written | dd of=/dev/vdb bs=512 count=1 conv=sync,fsync'
+	[ "$(head -c 8 "$disk")" = written ]
+	run -0 vm -d "$disk" -- head -c 7 /dev/vda
+	[ "$output" = written ]
+}
+
 @test "a time-out: 124, and nothing is left running" {
-	run -124 kernel/run -t 5 -- sleep 1000
-	! pgrep -f "qemu.*$BATS_TEST_TMPDIR"
+	run -124 vm -t 5 -- sleep 1000
+	nothing_left
+}
+
+@test "stopped: nothing is left running" {
+	for signal in TERM HUP KILL; do
+		kernel/run ${VARIANT:-} -- bash -c 'echo up; sleep 1000' >"$BATS_TEST_TMPDIR/up" 3>&- &
+		until grep -q up "$BATS_TEST_TMPDIR/up"; do sleep 0.1; done
+		kill -$signal $!
+		wait $! || true
+		nothing_left
+	done
 }
 
 @test "a kernel panic fails, and its report is printed" {
-	run kernel/run -t 60 -- bash -c 'echo 1 >/proc/sys/kernel/sysrq; echo c >/proc/sysrq-trigger'
+	run vm -t 60 -- bash -c 'echo 1 >/proc/sys/kernel/sysrq; echo c >/proc/sysrq-trigger'
 	[ "$status" = 125 ]
 	[[ $output == *"sysrq triggered crash"* || $output == *"Kernel panic"* ]]
 }
 
 @test "a kernel WARN fails, though the command succeeded" {
-	run kernel/run -t 60 -- bash -c 'echo WARNING >/sys/kernel/debug/provoke-crash/DIRECT; true'
+	run vm -t 60 -- bash -c 'echo WARNING >/sys/kernel/debug/provoke-crash/DIRECT; true'
 	[ "$status" = 125 ]
 	[[ $output == *"WARNING:"* ]]
 }
 
 @test "usage errors: 2" {
-	run -2 kernel/run -d nonsense -- true
-	run -2 kernel/run --bogus
+	run -2 vm -d nonsense -- true
+	run -2 vm --bogus
 }

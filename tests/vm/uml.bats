@@ -1,0 +1,42 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# What kernel/run --uml must do beyond what any machine must (run.bats with VARIANT=--uml):
+# it is a process of its user, and keeps to what kernel/confine leaves it.
+
+bats_require_minimum_version 1.5.0
+
+setup()
+{
+	export OUT=$BATS_TEST_TMPDIR/out
+	mkdir -p "$OUT"
+}
+
+@test "root in it cannot write this machine's files, by a mount of its own either" {
+	echo mine >"$BATS_TEST_TMPDIR/file"
+	run -0 kernel/run --uml -- bash -c "
+		mkdir /run/host && mount -t hostfs none /run/host -o / && cd /run/host$BATS_TEST_TMPDIR || exit 1
+		cat file
+		! echo theirs >file && ! touch new && ! rm file && touch out/new"
+	[[ $output == *mine* && $output == *"Read-only file system"* ]]
+	[ "$(<"$BATS_TEST_TMPDIR/file")" = mine ]
+	[ ! -e "$BATS_TEST_TMPDIR/new" ]
+	[ -e "$OUT/new" ]
+}
+
+@test "confine: only what it is told can be written, and all of it ends together" {
+	mkdir "$BATS_TEST_TMPDIR/writable"
+	run -0 kernel/confine "$BATS_TEST_TMPDIR/writable" -- bash -c "
+		cd $BATS_TEST_TMPDIR
+		! touch new && ! touch out/new && touch writable/new /dev/shm/new; sleep 98765 &"
+	[ -e "$BATS_TEST_TMPDIR/writable/new" ]
+	[ ! -e "$BATS_TEST_TMPDIR/new" ]
+	[ ! -e /dev/shm/new ]
+	run -1 pgrep -f 'sleep 98765'
+	run -7 kernel/confine -- bash -c 'exit 7'
+	run -2 kernel/confine true
+}
+
+@test "usage errors of --uml: 2" {
+	run -2 kernel/run --uml --icount -- true
+}
