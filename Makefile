@@ -7,6 +7,7 @@
 # make check-debug  only those in the debug kernel, which looks for bugs; all of them
 # make bench        what watching costs, beside the alternatives, as a table (see tests/bench/run)
 # make soak         load for half an hour: memory stays flat, nothing is lost
+# make soak-data    random operations for half an hour in user-mode Linux: no data is wrong
 # make kernel       only the patched kernel (kept in a cache outside the tree)
 # make kernel BASE=7.4   which patches need work on another Linux
 # make vm           an interactive shell in that kernel
@@ -70,7 +71,7 @@ PROGRAMS := $(addprefix $(B)/,fuseiomap $(LINKS) iomapfs iomapload)
 Q := $(if $(V),,@)
 say = $(if $(V),,@echo "  $(1) $(2)";)
 
-.PHONY: all tour demo check check-debug bench soak kernel vm deps clean tools-needed unit docs install uninstall
+.PHONY: all tour demo check check-debug bench soak soak-data kernel vm deps clean tools-needed unit docs install uninstall
 all: tools-needed
 	@$(MAKE) -s --no-print-directory -j$$(nproc) $(PROGRAMS) docs
 
@@ -104,6 +105,10 @@ bench:
 soak: all kernel
 	@mkdir -p $(B)/soak; rm -f $(B)/soak/*.samples; OUT=$(B)/soak kernel/run -m 2048 -d 2G -t 0 \
 		-e SOAK_MINUTES -- tests/soak
+
+# Likewise; differences and races are printed with the seed that repeats them
+soak-data: deps
+	@DATA_MINUTES=$${SOAK_MINUTES:-30} tests/run uml
 
 # ---- the kernel
 kernel:

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
+# bats file_tags=uml
 #
 # What a program can expect of a file system, one line a case: the same on
 # iomapfs and on ext4. Where they differ, the lines are here, and why.
@@ -56,6 +57,7 @@ same()
 @test "io_uring: registered buffers, fsync, fallocate, splice" { same uring; }
 
 @test "large folios" {
+	large_folios || skip "this kernel has none"
 	same folios
 	grep -c '^large folios .*: yes' "$BATS_TEST_TMPDIR/mnt"
 }

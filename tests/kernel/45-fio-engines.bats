@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
+# bats file_tags=uml
 #
 # fio's checksums by every engine of Debian's fio that moves the data of files.
 # (tests/live/10-fio-verify.bats has the patterns; this has the ways.)
@@ -33,6 +34,8 @@ engine()
 	((${#row[@]} > 1))
 	for options in "${row[@]:1}"; do
 		[[ $options != - ]] || options=
+		# A thread that polls takes turns with what waits for it, where both have one processor.
+		[[ $options != *sqthread_poll* ]] || (($(nproc) > 1)) || continue
 		echo "$1 $options"
 		rm -f "$MNT"/*
 		# Not preallocated, so that writes extend the file and fill holes. (Except with

@@ -38,6 +38,9 @@ fs_stop()
 	return 1
 }
 
+# large_folios: whether this kernel can have any; user-mode Linux cannot
+large_folios() { [ -e /sys/kernel/mm/transparent_hugepage ]; }
+
 # drop_caches: what is read next comes from the server's mappings
 drop_caches() { sync; echo 3 >/proc/sys/vm/drop_caches; }
 
