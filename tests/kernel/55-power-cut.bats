@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
+# bats file_tags=uml
 #
 # The power goes: what was synced is there, what was not written is zero, and no
 # file has blocks of another. One run is recorded, write by write and flush by
