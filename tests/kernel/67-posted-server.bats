@@ -163,7 +163,7 @@ refused()
 @test "CONFIG: what the reply says is set and is not there is refused; more than there can be, too" {
 	events_on fuse_iomap_bad_data
 	refused --config-size=8 --config-flags=4	# a block size
-	refused --config-size=63 --config-flags=4
+	refused --config-size=61 --config-flags=4
 	refused --config-size=40 --config-flags=2	# a UUID
 	refused --config-size=7 --config-flags=255	# an unknown flag, in what there is
 	events_off
