@@ -125,3 +125,33 @@ all_offer()
 		grep -qE "^- ${key#–}( |\$)" "$page" || { echo "'$key' is not explained"; return 1; }
 	done
 }
+
+# there FILE NAME: the test exists
+there()
+{
+	case $1 in
+	*.bats) grep -qF "@test \"$2\" {" "$1" ;;
+	selftests) grep -qF "+TEST_F(iomap, $2)" kernel/patches/*-selftests-*.patch ;;
+	kunit) grep -qE "^\+\s+KUNIT_CASE(_PARAM)?\($2[,)]" kernel/patches/*.patch ;;
+	esac
+}
+
+@test "the tables of docs/series.md: each test and function that they name exists" {
+	local page=docs/series.md key file name tests n=0
+	tests=$(sed -n 's/^|.*|\([^|]*\)|$/\1/p' "$page")
+	while read -r key file name; do
+		there "${file%:}" "$name" || { echo "$key: no test '$name' in ${file%:}"; return 1; }
+		grep -q "\<$key\>" <<<"$tests" || { echo "$key: in no cell"; return 1; }
+		n=$((n + 1))
+	done < <(grep -E '^- [A-Z][0-9]+ ' "$page" | cut -c 3-)
+	[ "$n" -gt 60 ]
+	for key in $(grep -oE '\<[A-Z][0-9]+\>' <<<"$tests" | sort -u); do
+		grep -q "^- $key " "$page" || { echo "'$key' is not explained"; return 1; }
+	done
+	# A name such as `size-truncate` is that of an answer that comes late; all are there.
+	diff <(grep -oE '`[a-z]+(-[a-z]+)+`' <<<"$tests" | tr -d '`' | sort -u) \
+		<(sed -n 's/^@test "\([a-z-]*\): .* { play .*/\1/p' tests/kernel/05-answers.bats | sort)
+	for name in $(grep -oE '`[a-z_]+\(\)`' "$page" | tr -d '`()' | sort -u); do
+		grep -qE "\<$name\(" kernel/patches/*.patch || { echo "no function $name"; return 1; }
+	done
+}
