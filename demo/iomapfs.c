@@ -172,7 +172,8 @@ static const struct argp_option options[] = {
 	{ "max-links", KEY_MAX_LINKS, "N", 0, "Most hard links to a file (65000)", 0 },
 	{ "time-granularity", KEY_TIME_GRAN, "TIME", 0, "Of timestamps, up to 1s (1ns)", 0 },
 	{ "xattr", KEY_XATTR, 0, 0,
-	  "Have extended attributes; the kernel then asks for one before each write", 0 },
+	  "Have extended attributes; the kernel then asks for one before the first write to a file",
+	  0 },
 	{ "delalloc", KEY_DELALLOC, "HOW", OPTION_ARG_OPTIONAL,
 	  "Delay allocation: a buffered write only reserves room, and writeback gets the blocks. "
 	  "HOW they are until the data is there: unwritten (the default), or mapped, which "

@@ -452,7 +452,7 @@ static int step_backing(struct session *s)
 {
 	struct fuse_backing_map map = { .flags = FUSE_BACKING_TYPE_IOMAP };
 
-	s->dev = open(s->device, O_RDWR | O_EXCL);	/* or it has no IOMAP_SET_BLOCKSIZE */
+	s->dev = open(s->device, O_RDWR | O_EXCL);	/* a claim of its own, as of iomapfs */
 	if (s->dev < 0)
 		die(s->device);
 	map.fd = s->dev;
