@@ -102,7 +102,11 @@ $(<checkout/kernel/BASE)" ]
 }
 
 @test "a kernel WARN fails, though the command succeeded" {
-	run vm -t 60 -- bash -c 'echo WARNING >/sys/kernel/debug/provoke-crash/DIRECT; true'
+	# User-mode Linux has nothing to provoke one with.
+	run vm -t 60 -- bash -c '
+		echo WARNING >/sys/kernel/debug/provoke-crash/DIRECT ||
+			echo "WARNING: made up" >/dev/kmsg
+		true'
 	[ "$status" = 125 ]
 	[[ $output == *"WARNING:"* ]]
 }
