@@ -410,7 +410,7 @@ static void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 static void set_time(struct timespec *to, const struct timespec *from, bool set, bool set_now)
 {
 	if (set_now)
-		clock_gettime(CLOCK_REALTIME, to);
+		*to = now();
 	else if (set)
 		*to = *from;
 }

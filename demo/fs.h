@@ -153,6 +153,12 @@ void inode_forget(struct fs *fs, struct inode *inode, uint64_t nlookup);
 /** Attributes as stat(2) shows them. Takes inode->lock. */
 struct stat inode_stat(struct fs *fs, struct inode *inode);
 
+/**
+ * The time for a file's times, by the clock that the kernel takes for those that it
+ * keeps: one that is finer would be ahead of a write that comes after.
+ */
+struct timespec now(void);
+
 /** Set ctime, or mtime and ctime, to now. Takes inode->lock. */
 void inode_touch(struct inode *inode, bool mtime);
 

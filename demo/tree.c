@@ -8,11 +8,11 @@
 
 #include "fs.h"
 
-static struct timespec now(void)
+struct timespec now(void)
 {
 	struct timespec ts;
 
-	clock_gettime(CLOCK_REALTIME, &ts);
+	clock_gettime(CLOCK_REALTIME_COARSE, &ts);
 	return ts;
 }
 
