@@ -25,8 +25,9 @@
 	for c in $(build/fuseiomap --commands); do
 		grep -q "fuseiomap $c" README.md
 	done
-	# Each --option that is named is one of ours, the server's too.
-	options=$(build/fuseiomap --man fuseiomap; build/iomapfs --help; for c in $(build/fuseiomap --commands); do
+	# Each --option that is named is one of ours, the server's and the kernel's too.
+	options=$(build/fuseiomap --man fuseiomap; build/iomapfs --help
+		kernel/build --help; kernel/run --help; for c in $(build/fuseiomap --commands); do
 		build/fuseiomap "$c" --help
 	done)
 	for o in $(grep -oh -e '`--[a-z-]*' README.md docs/*.md | tr -d '`' | sort -u); do
