@@ -268,39 +268,11 @@ static int backing_open(const struct fs *fs, int fd, uint32_t type)
 	return id < 0 ? -errno : id;
 }
 
-/* The same device by @fd, but not exclusively. Returns 0 or -errno. */
-static int unclaim(int fd)
-{
-	char path[32];
-	int shared, err;
-
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	shared = open(path, (fcntl(fd, F_GETFL) & O_ACCMODE) | O_CLOEXEC);
-	if (shared < 0)
-		return -errno;
-	err = dup3(shared, fd, O_CLOEXEC) < 0 ? -errno : 0;
-	close(shared);
-	return err;
-}
-
-/*
- * A kernel that keeps others off a device claims it here itself. That this server has
- * opened it exclusively may stand in its way; so give that up, and try once more.
- */
-static int open_claimed(const struct fs *fs, int fd)
-{
-	int id = backing_open(fs, fd, FUSE_BACKING_TYPE_IOMAP);
-
-	if (id != -EBUSY || fs->no_claim || fs->fuseblk)
-		return id;
-	return unclaim(fd) ?: backing_open(fs, fd, FUSE_BACKING_TYPE_IOMAP);
-}
-
 /* From now on mappings can name the device. Returns its number or -errno. */
 static int register_device(struct fs *fs, const char *path, int fd)
 {
 	struct fuse_iomap_backing_info info = { .blocksize = fs->block_size };
-	int id = open_claimed(fs, fd);
+	int id = backing_open(fs, fd, FUSE_BACKING_TYPE_IOMAP);
 
 	if (id == -EBUSY)
 		fs->registering.busy = path;

@@ -49,6 +49,14 @@ free()
 	works
 }
 
+# ext4_device: sets dev to one that has a file system of another kind
+ext4_device()
+{
+	truncate -s 64M /dev/shm/image
+	mkfs.ext4 -q /dev/shm/image
+	dev=$(losetup -f --show /dev/shm/image)
+}
+
 @test "a second server on the same device is refused" {
 	fs_start
 	DEVICE=$DEV refused "$DEV"
@@ -59,9 +67,7 @@ free()
 
 @test "a server on a device that is mounted is refused" {
 	local dev
-	truncate -s 64M /dev/shm/image
-	mkfs.ext4 -q /dev/shm/image
-	dev=$(losetup -f --show /dev/shm/image)
+	ext4_device
 	mkdir -p "$MNT"
 	mount "$dev" "$MNT"
 	DEVICE=$dev refused "$dev"
@@ -94,9 +100,7 @@ free()
 
 @test "a server that claims nothing on a mounted device is refused by the kernel" {
 	local dev
-	truncate -s 64M /dev/shm/image
-	mkfs.ext4 -q /dev/shm/image
-	dev=$(losetup -f --show /dev/shm/image)
+	ext4_device
 	mkdir -p "$MNT"
 	mount "$dev" "$MNT"
 	DEVICE=$dev refused --no-claim "$dev"
@@ -105,9 +109,7 @@ free()
 
 @test "a mount of the device of a server that claims nothing is refused by the kernel" {
 	local dev
-	truncate -s 64M /dev/shm/image
-	mkfs.ext4 -q /dev/shm/image
-	dev=$(losetup -f --show /dev/shm/image)
+	ext4_device
 	DEV=$dev fs_start --no-claim
 	run mount -t ext4 "$dev" "$OTHER"
 	echo "$output"
