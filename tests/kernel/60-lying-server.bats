@@ -230,7 +230,7 @@ fsck()
 			events_off
 			[ "$(events_rules | wc -l)" = 1 ]
 			names_one_of "$(lies_rules)" "$(events_rules)"
-			[ "$(event_count fuse_iomap_bad_data 'func check_config ')" = 1 ]
+			[ "$(event_count fuse_iomap_bad_data 'func fuse_iomap_check_config ')" = 1 ]
 			refused=$((refused + 1))
 			;;
 		*error=* | *kept*)
@@ -240,7 +240,7 @@ fsck()
 			timeout -s KILL 20 cat "$MNT/f" >/dev/null 2>&1 || [ $? != 137 ]
 			[[ $lie != *error=* || $lie == *" refused" ]] || gone $LIAR
 			events_off
-			[ "$(event_count fuse_iomap_bad_data 'func check_config ')" = 0 ]
+			[ "$(event_count fuse_iomap_bad_data 'func fuse_iomap_check_config ')" = 0 ]
 			;;
 		*)
 			echo "a lie of another kind"

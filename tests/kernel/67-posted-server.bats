@@ -167,7 +167,7 @@ refused()
 	refused --config-size=40 --config-flags=2	# a UUID
 	refused --config-size=7 --config-flags=255	# an unknown flag, in what there is
 	events_off
-	[ "$(event_count fuse_iomap_bad_data 'func check_config ')" = 4 ]
+	[ "$(event_count fuse_iomap_bad_data 'func fuse_iomap_check_config ')" = 4 ]
 	refused --config-size=105
 	refused --config-size=4096
 }

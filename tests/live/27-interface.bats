@@ -70,9 +70,9 @@ op_at() { grep -n "fuse_request_send: .*($1)" "$EVENTS" | cut -d: -f1; }
 			sleep 0.1
 		done
 		events_off
-		[ "$(event_count fuse_iomap_bad_data 'func check_config .*condition .')" = 1 ] ||
+		[ "$(event_count fuse_iomap_bad_data 'func fuse_iomap_check_config .*condition .')" = 1 ] ||
 			{ echo "$kind:"; cat "$EVENTS"; return 1; }
-		[ "$(in_log 'fuse: .*bad iomap configuration: ')" = 1 ] ||
+		[ "$(in_log 'fuse: connection [0-9]*: bad iomap configuration: ')" = 1 ] ||
 			{ echo "$kind:"; dmesg; return 1; }
 		# The server has ended by itself, and the mount with it.
 		fs_stop
