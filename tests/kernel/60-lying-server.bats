@@ -32,17 +32,10 @@ teardown()
 # liar_start OPTION…: iomapfs in the foreground, since what it says goes to $LIES
 liar_start()
 {
-	local i
 	mkdir -p "$MNT"
 	"$IOMAPFS" -f "$@" "$DEV" "$MNT" 2>"$LIES" 3>&- &
 	LIAR=$!
-	for ((i = 0; i < 300 * SLOW; i++)); do
-		! grep -q '^iomapfs: .* on ' "$LIES" || return 0
-		[ -d "/proc/$LIAR" ] || break
-		sleep 0.1
-	done
-	cat "$LIES"
-	return 1
+	says '^iomapfs: .* on ' "$LIES" $LIAR
 }
 
 # What the kernel calls the rules that iomapfs names: events by their condition

@@ -46,16 +46,10 @@ but()
 # posted_start [OPTION…]: ready, or it fails with what the server said
 posted_start()
 {
-	local i
 	mkdir -p "$MNT"
 	"$SERVER" "$@" "$DEV" "$MNT" 2>"$LOG" 3>&- &
 	PID=$!
-	for ((i = 0; i < 300 * SLOW; i++)); do
-		! grep -q '^ready' "$LOG" || return 0
-		[ -d "/proc/$PID" ] || break
-		sleep 0.1
-	done
-	cat "$LOG"
+	says '^ready' "$LOG" $PID && return
 	wait $PID || true
 	return 1
 }
