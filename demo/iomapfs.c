@@ -528,14 +528,22 @@ static void open_devices(struct fs *fs)
 					 fs->block_size, &second->size);
 }
 
+/* What access to a mount fails with when nobody serves it any more */
+static bool is_dead_mount(int error)
+{
+	return error == ENOTCONN || error == ECONNREFUSED;
+}
+
 static void check_mountpoint(struct settings *settings)
 {
 	char *path = realpath(settings->mountpoint, NULL);
 	struct stat st;
 
 	if (!path || stat(path, &st))
-		die(EXIT_RUNTIME, "%s: %s; make the directory first", settings->mountpoint,
-		    strerror(errno));
+		die(EXIT_RUNTIME, "%s: %s%s", settings->mountpoint, strerror(errno),
+		    errno == ENOENT ? "; make the directory first" :
+		    is_dead_mount(errno) ? "; the server of that mount has ended: umount it "
+		    "first, with -l if it is busy" : "");
 	if (!S_ISDIR(st.st_mode))
 		die(EXIT_RUNTIME, "%s: not a directory; give one to mount on",
 		    settings->mountpoint);
@@ -729,7 +737,7 @@ static int run(struct settings *settings, int ready_fd)
 		report_counts(fs);
 	fuzz_report(&fs->fuzz);
 	/* Aborted or refused, not unmounted: take the dead mount away. */
-	if (stat(settings->mountpoint, &st) && (errno == ENOTCONN || errno == ECONNREFUSED))
+	if (stat(settings->mountpoint, &st) && is_dead_mount(errno))
 		umount2(settings->mountpoint, MNT_DETACH);
 	fuse_session_destroy(session);
 	return err ? EXIT_RUNTIME : 0;
