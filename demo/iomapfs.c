@@ -10,6 +10,7 @@
  *   data.c	 blocks of a file; reading and writing without iomap
  *   alloc.c	 free blocks, extents
  *   persist.c	 names, attributes and extents on the device
+ *   holder.c	 who has a device that is busy
  *   faults.c	 knobs to make it slow, wrong or stuck
  *   fuzz.c	 answers that are wrong by chance; a sudden end
  */
@@ -33,6 +34,7 @@
 
 #include "fs.h"
 #include "help.h"
+#include "holder.h"
 #include "iomap.h"
 #include "persist.h"
 #include "transport.h"
@@ -476,8 +478,9 @@ static void check_sizes(struct settings *settings)
 
 static void __attribute__((noreturn)) die_busy(const char *device)
 {
-	die(EXIT_RUNTIME, "%s: another server or mount has it; unmount that first, or give another "
-	    "device", device);
+	const char *holder = holder_describe(device, "/proc/swaps", "/proc/self/mountinfo");
+
+	die(EXIT_RUNTIME, "%s: %s, or give another device", device, holder ?: strerror(EBUSY));
 }
 
 /* Open a block device with these flags. Returns the descriptor; its size is in @size. */
@@ -509,11 +512,23 @@ static int open_device(const char *path, int flags, uint32_t block_size, uint64_
 	return fd;
 }
 
+/* Only stat(2), since to open it twice would look as if somebody else had it. */
+static bool is_same_device(const char *a, const char *b)
+{
+	struct stat st[2];
+
+	return !stat(a, &st[0]) && !stat(b, &st[1]) && S_ISBLK(st[0].st_mode) &&
+	       S_ISBLK(st[1].st_mode) && st[0].st_rdev == st[1].st_rdev;
+}
+
 static void open_devices(struct fs *fs)
 {
 	struct second *second = &fs->second;
 	int claim = fs->no_claim ? 0 : O_EXCL;
 
+	if (second->device && is_same_device(fs->device, second->device))
+		die(EXIT_USAGE, "--data-device=%s: is DEVICE itself; give another device",
+		    second->device);
 	/*
 	 * A mount of the type fuseblk opens the device exclusively itself. But where it is
 	 * mounted so already, mount(2) would show that one in a second place.

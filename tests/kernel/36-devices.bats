@@ -21,14 +21,15 @@ teardown()
 # not_mounted DIR
 not_mounted() { ! grep " $1 " /proc/self/mounts; }
 
-# refused ARG…: iomapfs with these says in one line that the device is not free and what
-# to do, and leaves nothing behind; $DEVICE is the one it names
+# refused ARG…: iomapfs with these says in one line who has the device and what to do,
+# and leaves nothing behind; $DEVICE is the one it names, $WHO has it
 refused()
 {
+	local who=${WHO-is mounted on $MNT; umount $MNT first}
 	run --separate-stderr timeout $((20 * SLOW)) "$IOMAPFS" "$@" "$OTHER"
 	echo "status $status: $stderr"
 	[ "$status" = 1 ]
-	[ "$stderr" = "iomapfs: $DEVICE: another server or mount has it; unmount that first, or give another device" ]
+	[ "$stderr" = "iomapfs: $DEVICE: $who, or give another device" ]
 	not_mounted "$OTHER"
 }
 
@@ -81,6 +82,34 @@ ext4_device()
 	fs_start
 	DEVICE=$DEV refused --data-device="$DEV" "$dev"
 	works
+}
+
+@test "a device that is given twice is refused, by whatever name" {
+	ln -s "$DEV" "$BATS_TEST_TMPDIR/name"
+	run --separate-stderr "$IOMAPFS" --data-device="$BATS_TEST_TMPDIR/name" "$DEV" "$OTHER"
+	[ "$status" = 2 ]
+	[ "$stderr" = "iomapfs: --data-device=$BATS_TEST_TMPDIR/name: is DEVICE itself; give another device" ]
+	fs_start
+}
+
+@test "a server on swap space is refused" {
+	mkswap -q "$DEV"
+	swapon "$DEV"
+	DEVICE=$DEV WHO="is swap space; swapoff $DEV first" refused "$DEV"
+	DEVICE=$DEV WHO="is swap space; swapoff $DEV first" refused --no-claim "$DEV"
+	swapoff "$DEV"
+}
+
+@test "a server whose mount was detached still has the device, and fuser names it" {
+	fs_start
+	exec 9<"$MNT"
+	umount -l "$MNT"
+	DEVICE=$DEV WHO="somebody has it open exclusively, such as a server whose mount was \
+detached; fuser -v $DEV and lsblk $DEV show more" refused "$DEV"
+	run fuser -v "$DEV"
+	exec 9<&-
+	[[ $output == *iomapfs* ]]
+	free
 }
 
 @test "a second server with fuseblk is refused" {
