@@ -458,7 +458,8 @@ static const struct argp argp = {
 	       "without --persist, names, attributes and the place of the data live in memory "
 	       "and are lost when the server ends. On a kernel without fuse-iomap it serves ordinary reads and writes, "
 	       "and says so. Without -f it goes to the background once it is mounted. "
-	       "SIGINT and SIGTERM unmount and end it.\v",
+	       "SIGINT and SIGTERM unmount and end it; if the mount is busy, it is detached, which "
+	       "is said on stderr, or in the background in the kernel's log (dmesg).\v",
 	.help_filter = help_filter,
 };
 
@@ -653,13 +654,25 @@ static sigset_t handled_signals(void)
 	return set;
 }
 
+/* In the background there is no stderr any more, but the kernel's log has a reader. */
+static void report_detached(const struct settings *settings, int error)
+{
+	FILE *out = settings->foreground ? stderr : fopen("/dev/kmsg", "we");
+
+	if (!out)
+		return;
+	fprintf(out, "iomapfs: %s: %s; detached, the server ends with its last user "
+		"(or by a second signal)\n", settings->mountpoint, strerror(error));
+	if (out != stderr)
+		fclose(out);
+}
+
 /* The loop ends when the kernel has let go of the mount. */
 static void unmount(struct settings *settings)
 {
 	if (!umount2(settings->mountpoint, 0))
 		return;
-	fprintf(stderr, "iomapfs: %s: %s; detached, the server ends with its last user "
-		"(or by a second signal)\n", settings->mountpoint, strerror(errno));
+	report_detached(settings, errno);
 	umount2(settings->mountpoint, MNT_DETACH);
 }
 

@@ -15,7 +15,7 @@ setup()
 
 teardown()
 {
-	cd /
+	exec 9<&-
 	fs_stop
 }
 
@@ -39,4 +39,38 @@ says()
 	says "$MNT: Transport endpoint is not connected; the server of that mount has ended: umount it"
 	umount "$MNT"
 	fs_start
+}
+
+# ends: the server, soon
+ends()
+{
+	local i
+	for ((i = 0; i < 100 * SLOW; i++)); do
+		pgrep -x iomapfs >/dev/null || return 0
+		sleep 0.1
+	done
+	return 1
+}
+
+@test "SIGTERM while the mount is busy: one line says that it is detached" {
+	local detached="iomapfs: $MNT: Device or resource busy; detached, " log=$BATS_TEST_TMPDIR/log
+	fs_start
+	exec 9<"$MNT"
+	pkill -TERM -x iomapfs
+	for ((i = 0; i < 100 * SLOW; i++)); do
+		mountpoint -q "$MNT" || break
+		sleep 0.1
+	done
+	[ "$(dmesg | grep -cF "$detached")" = 1 ]
+	pgrep -x iomapfs
+	exec 9<&-
+	ends
+	"$IOMAPFS" -f "$DEV" "$MNT" 2>"$log" 3>&- &
+	wait_for "iomapfs: $DEV on" "$log"
+	exec 9<"$MNT"
+	pkill -TERM -x iomapfs
+	wait_for "$detached" "$log"
+	exec 9<&-
+	ends
+	[ "$(grep -cF "$detached" "$log")" = 1 ]
 }
