@@ -607,7 +607,7 @@ static void make_fs(struct settings *settings)
  * Go on in a child. The parent waits until that has mounted or failed, and
  * takes its exit status. Returns the descriptor to write a byte to when ready.
  */
-static int start_background(void)
+static int start_background(const struct settings *settings)
 {
 	int fds[2], status = 0;
 	char ready;
@@ -624,6 +624,10 @@ static int start_background(void)
 	if (read(fds[0], &ready, 1) == 1)
 		_exit(0);
 	waitpid(pid, &status, 0);
+	if (WIFSIGNALED(status))
+		fprintf(stderr, "iomapfs: %s: signal %d (%s) ended the server before it was ready; "
+			"umount that, if it is mounted\n", settings->mountpoint,
+			WTERMSIG(status), strsignal(WTERMSIG(status)));
 	_exit(WIFEXITED(status) && WEXITSTATUS(status) ? WEXITSTATUS(status) : EXIT_RUNTIME);
 }
 
@@ -741,8 +745,13 @@ static int run(struct settings *settings, int ready_fd)
 	struct fs *fs = &settings->fs;
 	const char *why_not;
 	struct stat st;
-	int err = transport_mount(fs, settings->mountpoint);
+	int err = transport_open(fs);
 
+	if (err)
+		die(EXIT_RUNTIME, "/dev/fuse: %s%s", strerror(-err),
+		    err == -ENOENT || err == -ENODEV ?
+		    "; modprobe fuse, or take a kernel with CONFIG_FUSE_FS" : "");
+	err = transport_mount(fs, settings->mountpoint);
 	if (err == -EBUSY && fs->fuseblk)
 		die_busy(fs->device);
 	if (err)
@@ -804,6 +813,6 @@ int main(int argc, char **argv)
 	make_fs(&settings);
 	prctl(PR_SET_TIMERSLACK, 1);	/* delays are what they say */
 	if (!settings.foreground)
-		ready_fd = start_background();
+		ready_fd = start_background(&settings);
 	return run(&settings, ready_fd);
 }

@@ -220,7 +220,8 @@ static void *mount_thread(void *arg)
 	if (!err)
 		return NULL;
 	/* The other thread may be waiting for a request that never comes. */
-	fprintf(stderr, "iomapfs: %s: cannot mount: %s\n", mounting.mountpoint, strerror(-err));
+	fprintf(stderr, "iomapfs: %s: cannot mount: %s%s\n", mounting.mountpoint, strerror(-err),
+		err == -ENOTCONN ? "; the kernel refused an answer, dmesg tells why" : "");
 	_exit(1);
 }
 
@@ -233,15 +234,16 @@ static int start_mount(const struct fs *fs, const char *mountpoint)
 	return -pthread_create(&mounting.thread, NULL, mount_thread, NULL);
 }
 
+int transport_open(struct fs *fs)
+{
+	fs->fuse_fd = open("/dev/fuse", O_RDWR | O_CLOEXEC);
+	return fs->fuse_fd < 0 ? -errno : 0;
+}
+
 int transport_mount(struct fs *fs, const char *mountpoint)
 {
-	int err = 0;
+	int err = fs->drop_rawio ? drop_rawio(fs) : 0;
 
-	fs->fuse_fd = open("/dev/fuse", O_RDWR | O_CLOEXEC);
-	if (fs->fuse_fd < 0)
-		return -errno;
-	if (fs->drop_rawio)
-		err = drop_rawio(fs);
 	if (!err)
 		err = fs->sync_init ? start_mount(fs, mountpoint) : do_mount(fs, mountpoint);
 	if (err)

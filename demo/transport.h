@@ -14,9 +14,12 @@
 
 struct fuse_session;
 
+/** Open /dev/fuse; fs->fuse_fd is set. Returns 0 or -errno. */
+int transport_open(struct fs *fs);
+
 /**
- * Open /dev/fuse and mount it; fs->fuse_fd is set. Returns 0 or -errno. With
- * fs->sync_init the mount is there after transport_init(), or the process ends.
+ * Mount what was opened. Returns 0 or -errno. With fs->sync_init the mount is there
+ * after transport_init(), or the process ends.
  */
 int transport_mount(struct fs *fs, const char *mountpoint);
 

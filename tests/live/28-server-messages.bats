@@ -74,3 +74,25 @@ ends()
 	ends
 	[ "$(grep -cF "$detached" "$log")" = 1 ]
 }
+
+@test "no /dev/fuse: it is to blame, not the mount point" {
+	mv /dev/fuse /dev/fuse.away
+	run says "/dev/fuse: No such file or directory; modprobe fuse"
+	mv /dev/fuse.away /dev/fuse
+	echo "$output"
+	[ "$status" = 0 ]
+}
+
+@test "a bad CONFIG with synchronous INIT: the kernel's log has the reason" {
+	says "cannot mount: Transport endpoint is not connected; the kernel refused an answer, dmesg" \
+		--sync-init --bad-config=time
+	dmesg | grep -q "fuse: connection [0-9]*: bad iomap configuration"
+}
+
+@test "a server that dies before it is ready, in the background" {
+	says "$MNT: signal 9 (Killed) ended the server before it was ready; umount" --die=init
+	umount "$MNT"
+	says "$MNT: signal 9 (Killed) ended the server before it was ready" --sync-init --die=config
+	run mountpoint -q "$MNT"
+	[ "$status" != 0 ]
+}
