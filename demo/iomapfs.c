@@ -566,17 +566,32 @@ static void check_mountpoint(struct settings *settings)
 	settings->mountpoint = path;
 }
 
+static void __attribute__((noreturn))
+die_made_differently(const struct fs *fs, const struct persist_made *made)
+{
+	if (made->block_size != fs->block_size)
+		die(EXIT_RUNTIME, "%s: made with another block size; give --block-size=%u",
+		    fs->device, made->block_size);
+	die(EXIT_RUNTIME, "%s: made on a device of %llu bytes, and now has %llu; give one of that "
+	    "size, or make a new file system with --format", fs->device,
+	    (unsigned long long)made->dev_size, (unsigned long long)fs->dev_size);
+}
+
 static void load(struct settings *settings)
 {
 	struct fs *fs = &settings->fs;
-	int err = persist_load(fs, settings->format);
+	struct persist_made made;
+	int err = persist_load(fs, settings->format, &made);
 
 	if (err == -ENODATA)
 		die(EXIT_RUNTIME, "%s: has no file system of iomapfs; --format makes one, and "
 		    "overwrites what is there", fs->device);
 	if (err == -EINVAL)
-		die(EXIT_RUNTIME, "%s: made with another --block-size, or on a device of another "
-		    "size; give the same", fs->device);
+		die_made_differently(fs, &made);
+	if (err == -ENOSPC)
+		die(EXIT_RUNTIME, "%s: too small for --persist with its %llu bytes; give a device "
+		    "of %llu or more", fs->device, (unsigned long long)fs->dev_size,
+		    (unsigned long long)persist_min_size(fs));
 	if (err)
 		die(EXIT_RUNTIME, "%s: cannot %s the file system: %s", fs->device,
 		    settings->format ? "make" : "read", strerror(-err));

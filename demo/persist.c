@@ -68,6 +68,11 @@ static uint64_t slot_size(const struct fs *fs)
 	return size & -(uint64_t)MAX_BLOCK_SIZE;
 }
 
+uint64_t persist_min_size(const struct fs *fs)
+{
+	return SLOTS * SLOT_MIN + fs->block_size;
+}
+
 static uint32_t checksum(const void *buf, size_t size)
 {
 	struct disk_header header = *(const struct disk_header *)buf;
@@ -405,8 +410,6 @@ static int load_slot(struct fs *fs, const struct disk_header *slot)
 	struct cursor inodes = cursor;
 	int err = 0;
 
-	if (slot->block_size != fs->block_size || slot->dev_size != fs->dev_size)
-		return -EINVAL;
 	for (uint64_t i = 0; !err && i < slot->ninodes; i++)
 		err = load_inode(fs, &cursor);
 	for (uint64_t i = 0; !err && i < slot->nnames; i++)
@@ -419,12 +422,28 @@ static int load_slot(struct fs *fs, const struct disk_header *slot)
 	return err;
 }
 
-int persist_load(struct fs *fs, bool format)
+/* The newest slot, if the device is as it was when that was made. */
+static int load_newest(struct fs *fs, struct persist_made *made)
 {
-	struct disk_header *slot;
+	struct disk_header *slot = newest_slot(fs);
+	int err;
+
+	if (!slot)
+		return -ENODATA;
+	*made = (struct persist_made) { slot->block_size, slot->dev_size };
+	err = slot->block_size == fs->block_size && slot->dev_size == fs->dev_size ?
+	      load_slot(fs, slot) : -EINVAL;
+	free(slot);
+	return err;
+}
+
+int persist_load(struct fs *fs, bool format, struct persist_made *made)
+{
 	int err;
 
 	pthread_mutex_init(&fs->persist.lock, NULL);
+	if (fs->dev_size < persist_min_size(fs))
+		return -ENOSPC;
 	err = alloc_reserve(&fs->alloc, 0, SLOTS * slot_size(fs) / fs->block_size) ?
 	      -ENOSPC : alloc_hold(&fs->alloc);
 	if (err)
@@ -439,8 +458,5 @@ int persist_load(struct fs *fs, bool format)
 				return -errno;
 		return persist_commit(fs);
 	}
-	slot = newest_slot(fs);
-	err = slot ? load_slot(fs, slot) : -ENODATA;
-	free(slot);
-	return err;
+	return load_newest(fs, made);
 }

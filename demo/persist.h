@@ -23,12 +23,22 @@
 
 #include "fs.h"
 
+/** The size of the smallest device that has room for metadata and a block, in bytes. */
+uint64_t persist_min_size(const struct fs *fs);
+
+/** With what a file system was made. */
+struct persist_made {
+	uint32_t block_size;
+	uint64_t dev_size;
+};
+
 /**
  * Read the newest slot into @fs, which is empty yet; with @format, make an empty
  * file system. Returns 0; -ENODATA if there is no valid slot; -EINVAL if it was
- * made with another block size or on a device of another size; or another -errno.
+ * made with what is in @made then, and one of that is not so here; -ENOSPC if the
+ * device is smaller than can be; or another -errno.
  */
-int persist_load(struct fs *fs, bool format);
+int persist_load(struct fs *fs, bool format, struct persist_made *made);
 
 /** Commit, if metadata is persistent. Returns 0 or -errno; then nothing changed. */
 int persist_commit(struct fs *fs);

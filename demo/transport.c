@@ -362,6 +362,14 @@ static int serve_one(struct fs *fs, struct fuse_session *session, struct fuse_bu
 	return 0;
 }
 
+/* Why devices were not registered. */
+static const char *why_not_registered(const struct fs *fs, int err)
+{
+	if (err == -EINVAL && fs->block_size > sysconf(_SC_PAGESIZE))
+		return "blocks above a page need a kernel with CONFIG_TRANSPARENT_HUGEPAGE";
+	return strerror(-err);
+}
+
 int transport_init(struct fs *fs, struct fuse_session *session, const char **reason)
 {
 	struct fuse_buf buf = { 0 };
@@ -397,7 +405,7 @@ int transport_init(struct fs *fs, struct fuse_session *session, const char **rea
 		return err;
 	*reason = !fs->iomap_wanted ? "--no-iomap" :
 		  !fs->iomap_offered ? why_not_offered(fs) ?: "this kernel does not offer it" :
-		  err ? strerror(-err) : NULL;
+		  err ? why_not_registered(fs, err) : NULL;
 	fs->iomap_on = !*reason;
 	return 0;
 }

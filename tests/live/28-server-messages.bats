@@ -96,3 +96,30 @@ ends()
 	run mountpoint -q "$MNT"
 	[ "$status" != 0 ]
 }
+
+# loop_device SIZE: DEV is one that has as much room, from now on
+loop_device()
+{
+	truncate -s "$1" "$BATS_TEST_TMPDIR/disk"
+	DEV=$(losetup -f --show "$BATS_TEST_TMPDIR/disk")
+}
+
+@test "--persist: how large a device has to be, and what it was made with" {
+	loop_device 135168
+	says "$DEV: too small for --persist with its 135168 bytes; give a device of 139264 or more" \
+		--persist --block-size=8192
+	fs_start --persist --format
+	fs_stop
+	says "$DEV: made with another block size; give --block-size=4096" --persist --block-size=1024
+	losetup -d "$DEV"
+	loop_device 1M
+	says "$DEV: made on a device of 135168 bytes, and now has 1048576; give one of that size" --persist
+	losetup -d "$DEV"
+}
+
+@test "blocks above a page, on a kernel without large folios" {
+	! large_folios || skip "this one has them"
+	fs_start --block-size=65536
+	grep -q "no iomap (blocks above a page need a kernel with CONFIG_TRANSPARENT_HUGEPAGE)" \
+		"$BATS_TEST_TMPDIR/iomapfs.err"
+}

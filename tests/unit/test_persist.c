@@ -19,10 +19,13 @@
 #define BLOCK 4096
 
 static int device;
+static uint64_t dev_size;
+static struct persist_made made;
 
 static int new_device(void **state)
 {
 	device = memfd_create("device", 0);
+	dev_size = DEV_SIZE;
 	return device < 0 || ftruncate(device, DEV_SIZE);
 }
 
@@ -38,11 +41,11 @@ static struct fs *start(bool format, uint32_t block_size, int expect)
 
 	assert_non_null(fs);
 	fs->dev_fd = device;
-	fs->dev_size = DEV_SIZE;
+	fs->dev_size = dev_size;
 	fs->block_size = block_size;
-	assert_int_equal(alloc_init(&fs->alloc, DEV_SIZE / block_size, 0), 0);
+	assert_int_equal(alloc_init(&fs->alloc, dev_size / block_size, 0), 0);
 	assert_int_equal(tree_init(fs), 0);
-	assert_int_equal(persist_load(fs, format), expect);
+	assert_int_equal(persist_load(fs, format, &made), expect);
 	return fs;
 }
 
@@ -193,9 +196,27 @@ static void a_device_without_a_file_system_is_left_alone(void **state)
 	assert_int_equal(pread(device, buf, BLOCK, 0), BLOCK);
 	for (size_t i = 0; i < BLOCK; i++)
 		assert_int_equal(buf[i], 0);
+}
+
+static void what_it_was_made_with_is_told(void **state)
+{
 	start(true, BLOCK, 0);
 	start(false, BLOCK / 2, -EINVAL);
+	assert_int_equal(made.block_size, BLOCK);
+	assert_int_equal(made.dev_size, DEV_SIZE);
 	start(false, BLOCK, 0);
+}
+
+static void a_device_has_to_have_room_for_metadata_and_a_block(void **state)
+{
+	const struct fs large = { .block_size = MAX_BLOCK_SIZE }, small = { .block_size = BLOCK };
+
+	dev_size = persist_min_size(&small) - 1;
+	start(true, BLOCK, -ENOSPC);
+	dev_size++;
+	start(true, BLOCK, 0);
+	dev_size = persist_min_size(&large);
+	assert_int_equal(alloc_free_blocks(&start(true, MAX_BLOCK_SIZE, 0)->alloc), 1);
 }
 
 static void what_does_not_fit_is_refused_and_the_last_commit_stays(void **state)
@@ -238,6 +259,8 @@ int main(void)
 		TEST(an_open_file_without_a_name_ends_with_the_server),
 		TEST(a_commit_cut_off_never_was),
 		TEST(a_device_without_a_file_system_is_left_alone),
+		TEST(what_it_was_made_with_is_told),
+		TEST(a_device_has_to_have_room_for_metadata_and_a_block),
 		TEST(what_does_not_fit_is_refused_and_the_last_commit_stays),
 		TEST(blocks_come_back_by_a_commit_when_they_run_out),
 	};
