@@ -48,6 +48,7 @@ struct settings {
 	bool debug;
 	bool persist;
 	bool format;
+	bool require_iomap;
 	uint64_t threads;
 	uint64_t block_size;
 	uint64_t extent_max;
@@ -148,7 +149,7 @@ enum option_key {
 	KEY_DATA_DEVICE, KEY_FUSEBLK, KEY_PLAIN, KEY_MAX_SIZE, KEY_MAX_LINKS, KEY_TIME_GRAN,
 	KEY_BAD_CONFIG, KEY_NO_DEV_INVAL, KEY_READONLY_DATA, KEY_DROP_RAWIO, KEY_SYNC_INIT,
 	KEY_KILLPRIV, KEY_XATTR, KEY_DELALLOC, KEY_IOEND_KINDS, KEY_REGISTER_AFTER,
-	KEY_REGISTER_LATE, KEY_NO_CLAIM,
+	KEY_REGISTER_LATE, KEY_NO_CLAIM, KEY_REQUIRE_IOMAP,
 	KEY_DELAY, KEY_ERROR = KEY_DELAY + FAULT_OPS, KEY_HANG = KEY_ERROR + FAULT_OPS,
 	KEY_LAST = KEY_HANG + FAULT_OPS,
 };
@@ -160,6 +161,8 @@ static const struct argp_option options[] = {
 	{ "threads", 't', "N", 0, "Serve with N threads (8)", 0 },
 	{ "block-size", KEY_BLOCK_SIZE, "BYTES", 0, "Block size (4096)", 0 },
 	{ "no-iomap", KEY_NO_IOMAP, 0, 0, "Serve ordinary reads and writes", 0 },
+	{ "require-iomap", KEY_REQUIRE_IOMAP, 0, 0,
+	  "Fail where iomap is not to be had, instead of serving ordinary reads and writes", 0 },
 	{ "data-device", KEY_DATA_DEVICE, "DEVICE", 0,
 	  "A second device; the extents of files alternate between both", 0 },
 	{ "fuseblk", KEY_FUSEBLK, 0, 0,
@@ -381,6 +384,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case KEY_NO_IOMAP:
 		settings->fs.iomap_wanted = false;
 		return 0;
+	case KEY_REQUIRE_IOMAP:
+		settings->require_iomap = true;
+		return 0;
 	case KEY_DATA_DEVICE:
 		settings->fs.second.device = arg;
 		return 0;
@@ -456,8 +462,9 @@ static const struct argp argp = {
 	.doc = "Mount a small file system whose file data the kernel reads and writes itself, "
 	       "by fuse-iomap, on the blocks of DEVICE. What DEVICE holds is overwritten; "
 	       "without --persist, names, attributes and the place of the data live in memory "
-	       "and are lost when the server ends. On a kernel without fuse-iomap it serves ordinary reads and writes, "
-	       "and says so. Without -f it goes to the background once it is mounted. "
+	       "and are lost when the server ends. On a kernel without "
+	       "fuse-iomap it serves ordinary reads and writes, and says so, unless "
+	       "--require-iomap is given. Without -f it goes to the background once it is mounted. "
 	       "SIGINT and SIGTERM unmount and end it; if the mount is busy, it is detached, which "
 	       "is said on stderr, or in the background in the kernel's log (dmesg).\v",
 	.help_filter = help_filter,
@@ -779,6 +786,11 @@ static int run(struct settings *settings, int ready_fd)
 			die_busy(fs->registering.busy);
 		die(EXIT_RUNTIME, "%s: the kernel refuses: %s", settings->mountpoint,
 		    strerror(-err));
+	}
+	if (why_not && settings->require_iomap) {
+		transport_give_up(fs, settings->mountpoint);
+		die(EXIT_RUNTIME, "%s: no iomap (%s), which --require-iomap asks for; leave that "
+		    "out for ordinary reads and writes", fs->device, why_not);
 	}
 	start_signals(settings);
 	report(settings, why_not);

@@ -16,7 +16,18 @@ setup()
 teardown()
 {
 	exec 9<&-
+	echo Y >/sys/module/fuse/parameters/enable_iomap
 	fs_stop
+}
+
+# without_rawio: a program that starts iomapfs without CAP_SYS_RAWIO
+without_rawio()
+{
+	local program=$BATS_TEST_TMPDIR/iomapfs
+	printf '#!/bin/sh\nexec setpriv --bounding-set -sys_rawio --inh-caps -sys_rawio %s "$@"\n' \
+		"$IOMAPFS" >"$program"
+	chmod +x "$program"
+	echo "$program"
 }
 
 # says TEXT [OPTION]…: iomapfs fails and says so in one line, which has TEXT in it
@@ -122,4 +133,19 @@ loop_device()
 	fs_start --block-size=65536
 	grep -q "no iomap (blocks above a page need a kernel with CONFIG_TRANSPARENT_HUGEPAGE)" \
 		"$BATS_TEST_TMPDIR/iomapfs.err"
+}
+
+@test "--require-iomap: a mount with iomap, or none and the reason" {
+	fs_start --require-iomap
+	grep -q 'iomap is in use' "$BATS_TEST_TMPDIR/iomapfs.err"
+	fs_stop
+	echo N >/sys/module/fuse/parameters/enable_iomap
+	says "$DEV: no iomap (not offered: it needs CAP_SYS_RAWIO, and the parameter fuse.enable_iomap)" \
+		--require-iomap
+	says "$DEV: no iomap (not offered: " --require-iomap --sync-init
+	echo Y >/sys/module/fuse/parameters/enable_iomap
+	IOMAPFS=$(without_rawio) says "$DEV: no iomap (not offered: " --require-iomap
+	run mountpoint -q "$MNT"
+	[ "$status" != 0 ]
+	ends
 }

@@ -27,7 +27,7 @@ start_ext4()
 	mkfs.ext4 -q -E lazy_itable_init=0,lazy_journal_init=0 "$DEV" && mount -t ext4 "$DEV" "$MNT"
 }
 start_xfs() { mkfs.xfs -q "$DEV" && mount -t xfs "$DEV" "$MNT"; }
-start_iomapfs() { fs_start "$@"; }
+start_iomapfs() { fs_start --require-iomap "$@"; }
 start_plain() { fs_start --no-iomap; }
 
 # start FS [OPTION]...: the options are for iomapfs
