@@ -917,6 +917,12 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case KEY_DIE:
 		parse_die(fuzz, arg, state);
 		return 0;
+	case ARGP_KEY_END:
+		if ((fuzz->seed_given || fuzz->share) && !fuzz->lies)
+			argp_failure(state, argp_err_exit_status, 0, "--%s does nothing without "
+				     "--fuzz; give that too, or leave it out",
+				     fuzz->seed_given ? "seed" : "fuzz-share");
+		return 0;
 	}
 	return ARGP_ERR_UNKNOWN;
 }

@@ -154,6 +154,8 @@ enum option_key {
 	KEY_LAST = KEY_HANG + FAULT_OPS,
 };
 
+#define FOR_EACH_OP(key) (key) + FAULT_BEGIN, (key) + FAULT_END, (key) + FAULT_IOEND
+
 static const struct argp_option options[] = {
 	{ "foreground", 'f', 0, 0, "Stay in the foreground", 0 },
 	{ "verbose", 'v', 0, 0, "Log each iomap request and its answer to stderr (with -f)", 0 },
@@ -181,8 +183,9 @@ static const struct argp_option options[] = {
 	  0 },
 	{ "delalloc", KEY_DELALLOC, "HOW", OPTION_ARG_OPTIONAL,
 	  "Delay allocation: a buffered write only reserves room, and writeback gets the blocks. "
-	  "HOW they are until the data is there: unwritten (the default), or mapped, which "
-	  "takes writing zeros first, so that a power cut does not show what they held", 0 },
+	  "HOW they are until the data is there: unwritten (the default); mapped, which takes "
+	  "writing zeros first, so that a power cut does not show what they held; or exposed, "
+	  "which is mapped without the zeros", 0 },
 	{ "persist", KEY_PERSIST, 0, 0,
 	  "Keep names, attributes and the place of the data on DEVICE, too: what was synced is "
 	  "there at the next mount with --persist, whatever happened in between", 0 },
@@ -351,11 +354,15 @@ static int parse_config(int key, char *arg, struct config *config)
 	return ARGP_ERR_UNKNOWN;
 }
 
+static bool given[KEY_LAST];	/* which options, by key */
+
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
 	static const char size[] = "a number of bytes, K, M or G";
 	struct settings *settings = state->input;
 
+	if (key > 0 && key < KEY_LAST)
+		given[key] = true;
 	switch (key) {
 	case 'f':
 		settings->foreground = true;
@@ -433,6 +440,85 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	if (!parse_config(key, arg, &settings->fs.config))
 		return 0;
 	return parse_knob(key, arg, &settings->fs.faults);
+}
+
+/* Which options go together */
+
+static const char *option_name(int key)
+{
+	const struct argp_option *option = options;
+
+	while (option->key != key)
+		option++;
+	return option->name;
+}
+
+/* Options that do nothing without one of some others */
+static const struct need {
+	int key;
+	int one_of[8];
+} needs[] = {
+	{ 'v', { 'f' } },
+	{ 'd', { 'f' } },
+	{ KEY_FORMAT, { KEY_PERSIST } },
+	{ KEY_READONLY_DATA, { KEY_DATA_DEVICE } },
+	{ KEY_NO_DEV_INVAL, { KEY_PLAIN } },
+	{ KEY_DELAY_SHARE, { FOR_EACH_OP(KEY_DELAY) } },
+	{ KEY_BAD_EVERY, { KEY_BAD_MAP, FOR_EACH_OP(KEY_ERROR), KEY_ENOSYS } },
+	{ KEY_IOEND_KINDS, { KEY_DELAY + FAULT_IOEND, KEY_ERROR + FAULT_IOEND,
+			     KEY_HANG + FAULT_IOEND } },
+	{ 0 }
+};
+
+/* Options that do nothing, or not what they say, beside another */
+static const struct conflict {
+	int key;
+	const char *why;
+	int others[32];
+} conflicts[] = {
+	{ KEY_PERSIST, "--persist keeps neither a second device nor extended attributes",
+	  { KEY_DATA_DEVICE, KEY_XATTR } },
+	{ KEY_NO_IOMAP, "--no-iomap gives up all that is special to iomap",
+	  { KEY_REQUIRE_IOMAP, KEY_DROP_RAWIO, KEY_PLAIN, KEY_DELALLOC, KEY_MAX_SIZE,
+	    KEY_MAX_LINKS, KEY_TIME_GRAN, KEY_BAD_CONFIG, KEY_WANT_END,
+	    FOR_EACH_OP(KEY_DELAY), FOR_EACH_OP(KEY_ERROR), FOR_EACH_OP(KEY_HANG), KEY_ENOSYS,
+	    KEY_BAD_MAP, KEY_REGISTER_AFTER, KEY_REGISTER_LATE } },
+	{ 0 }
+};
+
+/* The first of these keys, which end with 0, that was given; or 0 */
+static int first_given(const int *keys)
+{
+	while (*keys && !given[*keys])
+		keys++;
+	return *keys;
+}
+
+static void __attribute__((noreturn)) die_useless(const struct need *need)
+{
+	char others[160] = "";
+
+	for (const int *key = need->one_of; *key; key++) {
+		size_t len = strlen(others);
+
+		snprintf(others + len, sizeof(others) - len, "%s--%s",
+			 key == need->one_of ? "" : key[1] ? ", " : " or ", option_name(*key));
+	}
+	die(EXIT_USAGE, "--%s does nothing without %s; give that too, or leave it out",
+	    option_name(need->key), others);
+}
+
+static void check_combination(const struct settings *settings)
+{
+	if (settings->fs.faults.nioend_kinds && settings->fs.faults.error[FAULT_IOEND] == ENOSYS)
+		die(EXIT_USAGE, "ENOSYS is for all IOENDs; leave out --ioend-kinds");
+	for (const struct need *need = needs; need->key; need++)
+		if (given[need->key] && !first_given(need->one_of))
+			die_useless(need);
+	for (const struct conflict *conflict = conflicts; conflict->key; conflict++)
+		if (given[conflict->key] && first_given(conflict->others))
+			die(EXIT_USAGE, "%s; leave out --%s", conflict->why,
+			    option_name(first_given(conflict->others)));
 }
 
 static void list_tables(FILE *out)
@@ -825,13 +911,7 @@ int main(int argc, char **argv)
 	if (!settings.mountpoint)
 		die(EXIT_USAGE, "give DEVICE and MOUNTPOINT; iomapfs --help tells more");
 	check_sizes(&settings);
-	if (settings.persist && (settings.fs.second.device || settings.fs.xattr))
-		die(EXIT_USAGE, "--persist keeps neither a second device nor extended attributes; "
-		    "leave out %s", settings.fs.xattr ? "--xattr" : "--data-device");
-	if (settings.fs.faults.nioend_kinds && settings.fs.faults.error[FAULT_IOEND] == ENOSYS)
-		die(EXIT_USAGE, "ENOSYS is for all IOENDs; leave out --ioend-kinds");
-	if (settings.format && !settings.persist)
-		die(EXIT_USAGE, "--format is for --persist; without, every mount begins empty");
+	check_combination(&settings);
 	if (geteuid())
 		die(EXIT_PRIVILEGE, "mounting and naming device blocks needs root; use sudo");
 	settings.fs.block_size = settings.block_size;

@@ -72,10 +72,42 @@ refused()
 	[[ $stderr == *--ioend-kinds* ]]
 	refused 2 build/iomapfs --delalloc=never /dev/null /tmp
 	[[ $stderr == *mapped* ]]
+	refused 2 build/iomapfs --persist --xattr /dev/null /tmp
+	[[ $stderr == *"leave out --xattr" ]]
 	for lie in --fuzz=nonsense --fuzz-share=101 --seed=-1 --die=nonsense --die=begin:x; do
 		refused 2 build/iomapfs "$lie" /dev/null /tmp
 	done
 	run --separate-stderr build/iomapfs /dev/null /tmp
 	[ "$status" = 1 ] || [ "$status" = 4 ]
 	[[ $stderr == */dev/null* || $stderr == *root* ]]
+}
+
+# useless OTHERS OPTION…: the first is refused, since it does nothing without one of OTHERS
+useless()
+{
+	local others=$1 option=${2%%=*}
+	shift
+	refused 2 build/iomapfs "$@" /dev/null /tmp
+	[ "$stderr" = "iomapfs: $option does nothing without $others; give that too, or leave it out" ] ||
+		{ echo "$*: $stderr"; return 1; }
+}
+
+@test "iomapfs: an option that would do nothing is refused" {
+	useless --foreground --verbose
+	useless --foreground --debug
+	useless --persist --format
+	useless --data-device --readonly-data
+	useless --plain --no-dev-inval
+	useless '--delay-begin, --delay-end or --delay-ioend' --delay-share=10
+	useless '--bad-map, --begin-error, --end-error, --ioend-error or --enosys' --bad-every=2 --hang-end=1
+	useless '--delay-ioend, --ioend-error or --hang-ioend' --ioend-kinds=append --delay-begin=1ms
+	useless --fuzz --seed=0 --die=init
+	useless --fuzz --fuzz-share=3
+	for option in --require-iomap --drop-rawio --plain=x --delalloc=mapped --max-size=1M \
+		--max-links=2 --time-granularity=1s --bad-config=time --want-end \
+		--delay-end=1ms --begin-error=EIO --hang-ioend=1 --enosys=end --bad-map=type \
+		--register-after=1 --register-late; do
+		refused 2 build/iomapfs --no-iomap "$option" /dev/null /tmp
+		[ "$stderr" = "iomapfs: --no-iomap gives up all that is special to iomap; leave out ${option%%=*}" ]
+	done
 }
