@@ -906,6 +906,7 @@ int main(int argc, char **argv)
 	};
 	int ready_fd = -1;
 
+	atexit(help_check_written);
 	argp_err_exit_status = EXIT_USAGE;
 	argp_parse(&argp, argc, argv, 0, NULL, &settings);
 	if (!settings.mountpoint)

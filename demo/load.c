@@ -820,6 +820,7 @@ int main(int argc, char **argv)
 	};
 	static struct load load = { .file = "load" };
 
+	atexit(help_check_written);
 	argp_err_exit_status = 2;
 	argp_parse(&argp, argc, argv, 0, NULL, &load);
 	if (!load.command)
@@ -830,7 +831,5 @@ int main(int argc, char **argv)
 	    sizeof(load.path))
 		die(2, "%s: the name is too long", load.dir);
 	load.command->run(&load);
-	if (fflush(stdout))
-		die(1, "cannot write the result: %s", strerror(errno));
 	return 0;
 }

@@ -111,3 +111,14 @@ useless()
 		[ "$stderr" = "iomapfs: --no-iomap gives up all that is special to iomap; leave out ${option%%=*}" ]
 	done
 }
+
+@test "iomapfs, iomapload: --help that cannot be written is a failure" {
+	for program in iomapfs iomapload; do
+		run -1 --separate-stderr bash -c "build/$program --help >/dev/full"
+		[ "$stderr" = "$program: cannot write to stdout: No space left on device" ]
+		run -0 build/$program --help
+	done
+	# Who closes stdout does not want to read anything.
+	run -2 --separate-stderr bash -c 'build/iomapfs >&-'
+	[[ $stderr == *"give DEVICE"* && ${#stderr_lines[@]} = 1 ]]
+}
