@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <fcntl.h>
 #include <sys/capability.h>
+#include <unistd.h>
 
 #include "privilege.h"
 
@@ -27,6 +30,18 @@ bool may_trace(void)
 	return has_cap(CAP_PERFMON);
 }
 
+/* The rights of a user namespace are enough to open it, but not to read it. */
+static bool stack_is_refused(void)
+{
+	int fd = open("/proc/self/stack", O_RDONLY | O_CLOEXEC);
+	char c;
+	bool refused = (fd < 0 || read(fd, &c, 1) < 0) && (errno == EACCES || errno == EPERM);
+
+	if (fd >= 0)
+		close(fd);
+	return refused;
+}
+
 /* Here CAP_SYS_ADMIN does not stand for the other. */
 bool may_see_stacks(void)
 {
@@ -37,5 +52,5 @@ bool may_see_stacks(void)
 		cap_get_flag(caps, CAP_SYS_PTRACE, CAP_EFFECTIVE, &ptrace);
 		cap_free(caps);
 	}
-	return ptrace == CAP_SET && has_cap(CAP_SYS_ADMIN);
+	return ptrace == CAP_SET && has_cap(CAP_SYS_ADMIN) && !stack_is_refused();
 }

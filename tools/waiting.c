@@ -785,6 +785,36 @@ static int load(struct waiting_source *s)
 	return 0;
 }
 
+struct sleepers {
+	size_t n;
+	size_t shown;	/* of those, the ones that have a stack */
+};
+
+static void count_sleeper(void *ctx, __u32 pid, __u32 tid)
+{
+	struct sleepers *s = ctx;
+	struct proc_task t = { 0 };
+
+	/* One that shows where it sleeps is enough to know. */
+	if (!s->shown && proc_task_read(&t, tid) && (t.state == 'S' || t.state == 'D')) {
+		s->n++;
+		s->shown += t.stack.len != 0;
+	}
+	proc_task_free(&t);
+}
+
+/*
+ * The file may be there and empty, on an architecture that cannot unwind the stack of
+ * another thread: then nobody would be found waiting, whatever waits.
+ */
+static bool stacks_are_shown(void)
+{
+	struct sleepers s = { 0 };
+
+	proc_each_thread(0, count_sleeper, &s);
+	return !s.n || s.shown;
+}
+
 static int pick_backend(struct waiting_source *s)
 {
 	enum backend want = s->base.config.backend;
@@ -802,10 +832,15 @@ static int pick_backend(struct waiting_source *s)
 				 strerror(-err));
 	if (!may_see_stacks())
 		return complain(FI_NO_PRIVILEGE,
-				"not allowed to see what threads wait for; run as root, or with CAP_SYS_ADMIN and CAP_SYS_PTRACE");
+				"not allowed to see what threads wait for; run as root, or with CAP_SYS_ADMIN and CAP_SYS_PTRACE, outside of user namespaces");
 	if (access("/proc/self/stack", F_OK))
 		return complain(FI_FAILED,
 				"this kernel does not show where threads sleep; it needs CONFIG_STACKTRACE=y");
+	if (!stacks_are_shown())
+		return complain(FI_FAILED,
+				"this kernel does not show where threads sleep, so what waits cannot be found: each /proc/PID/stack is empty, as in user-mode Linux; it needs %s",
+				want == BACKEND_FTRACE ? "--backend bpf, or another kernel" :
+							 "BPF, or another kernel");
 	s->found.no_bpf = want == BACKEND_AUTO ? err : 0;
 	return 0;
 }

@@ -48,6 +48,17 @@ can()
 	done
 }
 
+@test "root of a user namespace sees no stacks, and is told so instead of 0 waiting" {
+	unshare -Ur true 2>/dev/null || skip "no user namespaces"
+	for args in "" --csv -j "--older-than 1ms"; do
+		# shellcheck disable=SC2086
+		run --separate-stderr unshare -Ur build/fuseiomap inflight --backend ftrace $args
+		[ "$status" = 4 ] || { echo "$args: $status $output $stderr"; return 1; }
+		[ "$output" = "" ]
+		[ "${#stderr_lines[@]}" = 1 ]
+	done
+}
+
 @test "a recording: what was in flight at its end" {
 	inflight -i tests/data/top.fiomap
 	[ "$status" = 0 ]

@@ -37,6 +37,19 @@ setup()
 	run -2 kernel/confine true
 }
 
+@test "inflight does not say that nothing waits where no stack can be seen" {
+	run -0 kernel/run --uml -- bash -c '
+		sleep 100 &
+		[ ! -s /proc/$!/stack ] || exit 77
+		for args in "" --csv -j "--older-than 1ms" "--watch 0.01"; do
+			timeout 20 build/fuseiomap inflight $args >"$OUT/found" 2>"$OUT/why"
+			echo "status $?, $(wc -c <"$OUT/found") bytes; $(<"$OUT/why")"
+		done'
+	echo "$output"
+	[ "${#lines[@]}" = 5 ]
+	[ "$(grep -c "^status 1, 0 bytes; .*does not show where threads sleep" <<<"$output")" = 5 ]
+}
+
 @test "usage errors of --uml: 2" {
 	run -2 kernel/run --uml --icount -- true
 }
