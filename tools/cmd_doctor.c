@@ -33,9 +33,18 @@ static const char *const result_name[] = {
 	[GOOD] = "ok", [MISSING] = "missing", [LIMITED] = "limited", [UNKNOWN] = "unknown",
 };
 
+#define BTF_CURE	"build the kernel with CONFIG_DEBUG_INFO_BTF=y; without, ftrace is used instead of BPF"
+#define FUSE_CURE	"modprobe fuse, or build the kernel with CONFIG_FUSE_FS"
+#define SERIES_CURE	"apply the series in kernel/patches, build with CONFIG_FUSE_IOMAP=y"
+
+#define TRACEFS		"/sys/kernel/tracing"
+#define ONLY_FTRACE	"; only the ftrace backend needs it"
+
 struct doctor {
 	struct kernel_types types;
+	const char *tracefs;	/* where it is; NULL: nowhere, or not for us */
 	struct catalog *catalog;
+	const char *cure;	/* of the current check: the table's, unless its test knows better */
 	struct text detail;	/* of the current check */
 	bool broken;		/* something before this check is missing */
 	bool verbose;
@@ -65,8 +74,29 @@ static bool read_line(const char *path, char *buf, size_t size)
 
 static enum result test_btf(struct doctor *d)
 {
-	text_printf(&d->detail, KERNEL_BTF);
-	return d->types.vmlinux ? GOOD : MISSING;
+	text_printf(&d->detail, "%s" KERNEL_BTF, d->types.vmlinux ? "" : "no ");
+	return d->types.vmlinux ? GOOD : LIMITED;
+}
+
+/* Its events are what everybody looks for there; mounting it is not ours to do. */
+static void find_tracefs(struct doctor *d)
+{
+	static const char *const roots[] = { TRACEFS, "/sys/kernel/debug/tracing" };
+	char path[128];
+
+	for (size_t i = 0; i < sizeof(roots) / sizeof(roots[0]) && !d->tracefs; i++) {
+		snprintf(path, sizeof(path), "%s/events", roots[i]);
+		if (!access(path, F_OK))
+			d->tracefs = roots[i];
+	}
+}
+
+static bool tracefs_has(const struct doctor *d, const char *event)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/events/fuse/%s", d->tracefs ? d->tracefs : "", event);
+	return d->tracefs && !access(path, F_OK);
 }
 
 /* All events of one need, or which of them are not there. */
@@ -74,8 +104,13 @@ static enum result test_events(struct doctor *d, enum event_need need, enum resu
 {
 	enum result result = GOOD;
 
+	if (!d->types.vmlinux && !d->tracefs) {
+		text_printf(&d->detail, "neither BTF nor tracefs to look in");
+		return UNKNOWN;
+	}
 	for (size_t i = 0; i < nr_events; i++) {
-		if (events[i].need != need || event_exists(&d->types, &events[i]))
+		if (events[i].need != need || event_exists(&d->types, &events[i]) ||
+		    tracefs_has(d, events[i].name))
 			continue;
 		text_printf(&d->detail, "%s%s", result == GOOD ? "not there: " : ", ",
 			    events[i].name);
@@ -199,7 +234,8 @@ static enum result test_caps(struct doctor *d)
 		    load && trace ? "CAP_BPF and CAP_PERFMON" :
 		    load ? "no CAP_PERFMON" :
 		    trace ? "no CAP_BPF" : "no CAP_BPF, no CAP_PERFMON");
-	return load && trace ? GOOD : MISSING;
+	/* Only BPF takes them. */
+	return load && trace ? GOOD : d->types.vmlinux ? MISSING : LIMITED;
 }
 
 static enum result test_lockdown(struct doctor *d)
@@ -217,25 +253,23 @@ static enum result test_lockdown(struct doctor *d)
 /* Needs an instance of its own, below tracefs. */
 static enum result test_ftrace(struct doctor *d)
 {
-	static const char *const roots[] = { "/sys/kernel/tracing", "/sys/kernel/debug/tracing" };
 	char path[128];
+	/* Without BTF there is no other. */
+	enum result bad = d->types.vmlinux ? LIMITED : MISSING;
 
-	for (size_t i = 0; i < sizeof(roots) / sizeof(roots[0]); i++) {
-		snprintf(path, sizeof(path), "%s/instances", roots[i]);
-		if (access(path, F_OK))
-			continue;
-		text_printf(&d->detail, "%s", path);
-		if (access(path, W_OK)) {
-			text_printf(&d->detail, " is not writable");
-			return LIMITED;
-		}
-		snprintf(path, sizeof(path), "%s/events/fuse/fuse_iomap_begin", roots[i]);
-		if (!access(path, F_OK))
-			return GOOD;
-		text_printf(&d->detail, "; no event fuse:fuse_iomap_begin");
-		return LIMITED;
+	if (!d->tracefs) {
+		text_printf(&d->detail, "no " TRACEFS);
+		return bad;
 	}
-	text_printf(&d->detail, "no %s", roots[0]);
+	snprintf(path, sizeof(path), "%s/instances", d->tracefs);
+	text_printf(&d->detail, "%s", path);
+	if (access(path, W_OK)) {
+		text_printf(&d->detail, " is not writable");
+		return bad;
+	}
+	if (tracefs_has(d, "fuse_iomap_begin"))
+		return GOOD;
+	text_printf(&d->detail, "; no event fuse:fuse_iomap_begin");
 	return LIMITED;
 }
 
@@ -295,6 +329,11 @@ static enum result test_load(struct doctor *d)
 		text_printf(&d->detail, "not tried, see above");
 		return UNKNOWN;
 	}
+	if (!d->types.vmlinux) {
+		text_printf(&d->detail, "not to be had without BTF: ftrace is used");
+		d->cure = BTF_CURE;
+		return LIMITED;
+	}
 	if (source_open(&src, &config)) {
 		text_printf(&d->detail, "the kernel refuses them (-v shows why)");
 		return MISSING;
@@ -311,16 +350,12 @@ static enum result test_load(struct doctor *d)
 }
 
 static const struct check checks[] = {
-	{ "kernel types (BTF)", test_btf,
-	  "build the kernel with CONFIG_DEBUG_INFO_BTF=y", FI_NO_TRACEPOINTS },
-	{ "FUSE in the kernel", test_fuse, "modprobe fuse, or build the kernel with CONFIG_FUSE_FS",
-	  FI_NO_TRACEPOINTS },
-	{ "fuse-iomap in the kernel", test_config,
-	  "apply the series in kernel/patches, build with CONFIG_FUSE_IOMAP=y" },
+	{ "kernel types (BTF)", test_btf, BTF_CURE },
+	{ "FUSE in the kernel", test_fuse, FUSE_CURE, FI_NO_TRACEPOINTS },
+	{ "fuse-iomap in the kernel", test_config, SERIES_CURE },
 	{ "options of the kernel", test_options,
 	  "build the kernel with them; what each is missed for, the other checks tell" },
-	{ "fuse-iomap tracepoints", test_must,
-	  "apply the series in kernel/patches, build with CONFIG_FUSE_IOMAP=y; `make kernel' does it",
+	{ "fuse-iomap tracepoints", test_must, SERIES_CURE "; `make kernel' does it",
 	  FI_NO_TRACEPOINTS },
 	{ "done tracepoints", test_done,
 	  "the fuse_trace: patches in kernel/patches have them; without, ENDs that are not sent are not "
@@ -335,7 +370,7 @@ static const struct check checks[] = {
 	{ "lockdown", test_lockdown, "boot with lockdown=integrity or without lockdown",
 	  FI_NO_PRIVILEGE },
 	{ "ftrace backend", test_ftrace,
-	  "mount -t tracefs tracefs /sys/kernel/tracing; only --backend ftrace needs it" },
+	  "mount -t tracefs tracefs " TRACEFS ONLY_FTRACE, FI_NO_TRACEPOINTS },
 	{ "cgroup filter", test_cgroup, "mount -t cgroup2 cgroup2 /sys/fs/cgroup" },
 	{ "BPF programs", test_load, "run with -v and report what it says", FI_FAILED },
 };
@@ -352,13 +387,13 @@ static void print(const struct check *c, enum result result, struct doctor *d, s
 		json_str(j, "result", result_name[result]);
 		json_str(j, "detail", d->detail.s);
 		if (cure)
-			json_str(j, "cure", c->cure);
+			json_str(j, "cure", d->cure);
 		json_put(j);
 		return;
 	}
 	printf("%-8s %-25s %s\n", result_name[result], c->name, d->detail.s);
 	if (cure)
-		printf("%-8s %-25s -> %s\n", "", "", c->cure);
+		printf("%-8s %-25s -> %s\n", "", "", d->cure);
 }
 
 static int run(const struct opts *o)
@@ -376,7 +411,9 @@ static int run(const struct opts *o)
 	} else {
 		printf("Linux %s, %s\n", u.release, u.machine);
 	}
+	libbpf_talks(o->verbose);
 	kernel_types_open(&d.types);
+	find_tracefs(&d);
 	d.catalog = catalog_new();
 	mounts_read(d.catalog);
 	mounts_find_servers(d.catalog);
@@ -384,6 +421,7 @@ static int run(const struct opts *o)
 		enum result result;
 
 		text_clear(&d.detail);
+		d.cure = checks[i].cure;
 		result = checks[i].test(&d);
 		print(&checks[i], result, &d, o->json ? &json : NULL);
 		if (result != MISSING)
@@ -408,7 +446,8 @@ const struct command cmd_doctor = {
 	.name = "doctor",
 	.summary = "what this kernel and this user can do, and what is missing",
 	.doc = "Checks everything that the other commands need and names the cure for what is "
-	       "missing. Exit status 0: all there; 3: the kernel lacks something; 4: privilege.",
+	       "missing. Exit status 0: nothing is missing, though something may be limited; 3: the "
+	       "kernel lacks something; 4: privilege.",
 	.takes = OPT_JSON,
 	.run = run,
 };

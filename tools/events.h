@@ -47,6 +47,9 @@ bool fuse_is_there(void);
 int no_fuse(void);
 int no_tracepoint(const char *event);
 
+/* Whether libbpf prints what it finds wrong, on stderr; it does until it is told. */
+void libbpf_talks(bool yes);
+
 bool kernel_types_open(struct kernel_types *t);
 void kernel_types_close(struct kernel_types *t);
 bool event_exists(const struct kernel_types *t, const struct event *e);

@@ -68,16 +68,6 @@ struct bpf_source {
 	int ncpus;
 };
 
-static int print_nothing(enum libbpf_print_level level, const char *fmt, va_list ap)
-{
-	return 0;
-}
-
-static int print_all(enum libbpf_print_level level, const char *fmt, va_list ap)
-{
-	return vfprintf(stderr, fmt, ap);
-}
-
 static struct bpf_program *program(const struct bpf_source *s, const char *name, const char *suffix)
 {
 	char full[64];
@@ -485,7 +475,7 @@ static int open_bpf(struct source **sp, const struct source_config *config)
 	struct text none = { 0 };
 	int err;
 
-	libbpf_set_print(config->verbose ? print_all : print_nothing);
+	libbpf_talks(config->verbose);
 	s->base = (struct source){ .ops = &source_bpf, .config = *config };
 	fill_info(&s->base.info, set);
 	s->ncpus = libbpf_num_possible_cpus();

@@ -749,16 +749,6 @@ static void close_source(struct source *base)
 	free(s);
 }
 
-static int print_nothing(enum libbpf_print_level level, const char *fmt, va_list ap)
-{
-	return 0;
-}
-
-static int print_all(enum libbpf_print_level level, const char *fmt, va_list ap)
-{
-	return vfprintf(stderr, fmt, ap);
-}
-
 static int load(struct waiting_source *s)
 {
 	struct timespec ts = { 0 };
@@ -766,7 +756,7 @@ static int load(struct waiting_source *s)
 	/* Its types are not there, either. */
 	if (!fuse_is_there())
 		return -ENODEV;
-	libbpf_set_print(s->base.config.verbose ? print_all : print_nothing);
+	libbpf_talks(s->base.config.verbose);
 	s->skel = inflight__open_and_load();
 	if (!s->skel)
 		return -errno;

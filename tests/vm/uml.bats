@@ -50,6 +50,29 @@ setup()
 	[ "$(grep -c "^status 1, 0 bytes; .*does not show where threads sleep" <<<"$output")" = 5 ]
 }
 
+@test "doctor: without BTF the events are those of tracefs, and nothing is missing" {
+	run -0 kernel/run --uml -- bash -c '
+		build/fuseiomap doctor 2>"$OUT/err" || exit
+		[ ! -s "$OUT/err" ] || exit 77
+		build/fuseiomap hist -q -- true >/dev/null || exit 78
+		build/fuseiomap doctor -v 2>&1 >/dev/null'
+	echo "$output"
+	[[ $output == *"ok       fuse-iomap tracepoints    all there"* ]]
+	[[ $output == *"limited  kernel types (BTF)"*"limited  BPF programs"*"ftrace is used"* ]]
+	[[ $output != *missing* ]]
+	# What libbpf says
+	[[ ${lines[-1]} == *BTF* ]]
+}
+
+@test "doctor: without BTF and tracefs there is no backend" {
+	run -3 kernel/run --uml -- bash -c '
+		umount /sys/kernel/tracing && umount /sys/kernel/debug && build/fuseiomap doctor'
+	echo "$output"
+	[[ $output == *"missing  ftrace backend"*"mount -t tracefs"* ]]
+	# Who cannot look does not know.
+	[[ $output == *"unknown  fuse-iomap tracepoints"* && $output != *"apply the series"* ]]
+}
+
 @test "usage errors of --uml: 2" {
 	run -2 kernel/run --uml --icount -- true
 }
