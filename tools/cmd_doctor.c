@@ -39,12 +39,16 @@ static const char *const result_name[] = {
 
 #define TRACEFS		"/sys/kernel/tracing"
 #define ONLY_FTRACE	"; only the ftrace backend needs it"
+#define RIGHTS_CURE	"run as root, or give yourself access to " TRACEFS ONLY_FTRACE
 
 struct doctor {
 	struct kernel_types types;
 	const char *tracefs;	/* where it is; NULL: nowhere, or not for us */
+	bool tracefs_closed;	/* it may be there: we may not look */
 	struct catalog *catalog;
-	const char *cure;	/* of the current check: the table's, unless its test knows better */
+	/* Of the current check: the table's, unless its test knows better. */
+	const char *cure;
+	int code;
 	struct text detail;	/* of the current check */
 	bool broken;		/* something before this check is missing */
 	bool verbose;
@@ -88,6 +92,8 @@ static void find_tracefs(struct doctor *d)
 		snprintf(path, sizeof(path), "%s/events", roots[i]);
 		if (!access(path, F_OK))
 			d->tracefs = roots[i];
+		else
+			d->tracefs_closed |= errno == EACCES;
 	}
 }
 
@@ -220,6 +226,7 @@ static enum result test_enabled(struct doctor *d)
 
 	if (!read_line(path, line, sizeof(line))) {
 		text_printf(&d->detail, "no %s", path);
+		d->cure = fuse_is_there() ? SERIES_CURE : FUSE_CURE;
 		return LIMITED;
 	}
 	text_printf(&d->detail, "fuse.enable_iomap=%s", line);
@@ -250,26 +257,42 @@ static enum result test_lockdown(struct doctor *d)
 	return strstr(line, "[confidentiality]") ? MISSING : GOOD;
 }
 
+static enum result no_tracefs(struct doctor *d)
+{
+	if (d->tracefs_closed) {
+		text_printf(&d->detail, "no right to look into " TRACEFS);
+		d->cure = RIGHTS_CURE;
+		d->code = FI_NO_PRIVILEGE;
+	} else if (access(TRACEFS, F_OK)) {
+		/* A kernel that has it makes the directory, too. */
+		text_printf(&d->detail, "no " TRACEFS);
+		d->cure = "build the kernel with CONFIG_FTRACE=y" ONLY_FTRACE;
+	} else {
+		text_printf(&d->detail, "nothing is mounted at " TRACEFS);
+	}
+	/* Without BTF there is no other. */
+	return d->types.vmlinux ? LIMITED : MISSING;
+}
+
 /* Needs an instance of its own, below tracefs. */
 static enum result test_ftrace(struct doctor *d)
 {
 	char path[128];
-	/* Without BTF there is no other. */
-	enum result bad = d->types.vmlinux ? LIMITED : MISSING;
 
-	if (!d->tracefs) {
-		text_printf(&d->detail, "no " TRACEFS);
-		return bad;
-	}
+	if (!d->tracefs)
+		return no_tracefs(d);
 	snprintf(path, sizeof(path), "%s/instances", d->tracefs);
 	text_printf(&d->detail, "%s", path);
 	if (access(path, W_OK)) {
-		text_printf(&d->detail, " is not writable");
-		return bad;
+		text_printf(&d->detail, " cannot be written: %s", strerror(errno));
+		d->cure = RIGHTS_CURE;
+		d->code = FI_NO_PRIVILEGE;
+		return d->types.vmlinux ? LIMITED : MISSING;
 	}
 	if (tracefs_has(d, "fuse_iomap_begin"))
 		return GOOD;
 	text_printf(&d->detail, "; no event fuse:fuse_iomap_begin");
+	d->cure = fuse_is_there() ? SERIES_CURE : FUSE_CURE;
 	return LIMITED;
 }
 
@@ -422,13 +445,14 @@ static int run(const struct opts *o)
 
 		text_clear(&d.detail);
 		d.cure = checks[i].cure;
+		d.code = checks[i].code;
 		result = checks[i].test(&d);
 		print(&checks[i], result, &d, o->json ? &json : NULL);
 		if (result != MISSING)
 			continue;
 		d.broken = true;
 		if (!code)
-			code = checks[i].code;
+			code = d.code;
 	}
 	if (o->json) {
 		json_line(&json, "end");

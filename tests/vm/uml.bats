@@ -64,13 +64,19 @@ setup()
 	[[ ${lines[-1]} == *BTF* ]]
 }
 
-@test "doctor: without BTF and tracefs there is no backend" {
+@test "doctor: without BTF it is tracefs that is missing, and why" {
 	run -3 kernel/run --uml -- bash -c '
 		umount /sys/kernel/tracing && umount /sys/kernel/debug && build/fuseiomap doctor'
 	echo "$output"
 	[[ $output == *"missing  ftrace backend"*"mount -t tracefs"* ]]
 	# Who cannot look does not know.
 	[[ $output == *"unknown  fuse-iomap tracepoints"* && $output != *"apply the series"* ]]
+	run -4 kernel/run --uml -- bash -c '
+		chmod 700 /sys/kernel/tracing
+		setpriv --reuid=65534 --clear-groups --inh-caps=-all build/fuseiomap doctor'
+	echo "$output"
+	[[ $output == *"missing  ftrace backend"*"no right to look"*"-> run as root"* ]]
+	[[ $output != *"mount -t tracefs"* ]]
 }
 
 @test "usage errors of --uml: 2" {
