@@ -48,7 +48,7 @@
 #define DRAIN_ROUNDS	32	/* of 64 KiB: what the largest pipe holds, and some */
 #define P9_RW		"trans=virtio,version=9p2000.L,msize=512000,access=any"
 
-/* In user-mode Linux the directory of ctl on the host, else NULL: kernel/run says it. */
+/* In user-mode Linux the directory of ctl on the host: an argument of ours; else NULL. */
 static const char *host_ctl;
 
 /* What to run; in the file ctl/job as strings that end in NUL, in this order. */
@@ -590,7 +590,18 @@ static void report(const struct job *job, int status)
 	write_all(open_ctl("status"), line, strlen(line));
 }
 
-int main(void)
+/* Among others: the kernel hands us what it does not know of its command line, too. */
+static const char *find_host_ctl(int argc, char **argv)
+{
+	static const char name[] = "host_ctl=";
+
+	for (int i = 1; i < argc; i++)
+		if (!strncmp(argv[i], name, strlen(name)))
+			return argv[i] + strlen(name);
+	return NULL;
+}
+
+int main(int argc, char **argv)
 {
 	struct job job;
 
@@ -599,7 +610,7 @@ int main(void)
 		return 1;
 	}
 	umask(022);
-	host_ctl = getenv("host_ctl");
+	host_ctl = find_host_ctl(argc, argv);
 	make_root();
 	mount_all();
 	name_disks();

@@ -95,6 +95,13 @@ $(<checkout/kernel/BASE)" ]
 	done
 }
 
+@test "the kernel knows all of its command line, and an oops ends it" {
+	run -0 vm -- bash -c 'dmesg; cat /proc/sys/kernel/panic_on_oops'
+	[ "${lines[-1]}" = 1 ]
+	[[ $output == *"Kernel command line:"* ]]
+	[[ $output != *"Unknown kernel command line"* ]]
+}
+
 @test "a kernel panic fails, and its report is printed" {
 	run vm -t 60 -- bash -c 'echo 1 >/proc/sys/kernel/sysrq; echo c >/proc/sysrq-trigger'
 	[ "$status" = 125 ]
