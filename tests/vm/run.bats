@@ -118,6 +118,34 @@ $(<checkout/kernel/BASE)" ]
 	[[ $output == *"WARNING:"* ]]
 }
 
+# broken TEXT COMMAND…: 125, and one line, which says TEXT
+broken()
+{
+	local text=$1
+	shift
+	run -125 "$@"
+	[ "${#lines[@]}" = 1 ] && [[ $output == "kernel/run: "*"$text"* ]] || { echo "$output"; return 1; }
+}
+
+@test "what has no room, no right or no compiler is named: 125" {
+	local cache=$BATS_TEST_TMPDIR/cache
+	# No kernel is booted, so any file will do for one.
+	local machine=(kernel/run --uml -k kernel/BASE -- true)
+	broken "set TMPDIR" env TMPDIR=/nonexist "${machine[@]}"
+	broken "set FUSEIOMAP_CACHE" env FUSEIOMAP_CACHE=/proc/no/cache "${machine[@]}"
+	broken "no-such-gcc is missing: install gcc" env FUSEIOMAP_CACHE="$cache" CC=no-such-gcc "${machine[@]}"
+	run -125 env FUSEIOMAP_CACHE="$cache" CC=false "${machine[@]}"
+	[[ $output == *"does not compile: install gcc"* ]]
+	[ "$(id -u)" = 0 ] || skip "a full disk needs root"
+	# With the compiler's word, and without it
+	full() { unshare --mount bash -c "mount -t tmpfs -o size=64k full $TMPDIR && $*"; }
+	broken "free space there, or set TMPDIR" full FUSEIOMAP_CACHE="$cache" "${machine[@]}"
+	mkdir -p "$cache"
+	head -c 1M /dev/zero >"$cache/init-$(sha256sum <kernel/init.c | cut -c -16)"
+	chmod +x "$cache"/init-*
+	broken "free space there, or set TMPDIR" full FUSEIOMAP_CACHE="$cache" "${machine[@]}"
+}
+
 @test "usage errors: 2" {
 	run -2 vm -d nonsense -- true
 	run -2 vm --bogus
