@@ -296,6 +296,21 @@ static int run_screen(struct top *t)
 
 /* ---- the command --------------------------------------------------------- */
 
+static int no_column(const char *option, int view, const char *name, size_t len)
+{
+	size_t n;
+	const struct column *c = view_columns(view, &n);
+	struct text t = { 0 };
+	int err;
+
+	for (size_t i = 0; i < n; i++)
+		text_printf(&t, "%s%s", i ? ", " : "", c[i].name);
+	err = complain(FI_USAGE, "top: %s: view %s has no column '%.*s'; there are: %s", option,
+		       views[view].name, (int)len, name, t.s);
+	text_free(&t);
+	return err;
+}
+
 /* For all views that have it; the one that is shown has to. */
 static int set_order(struct top *t, int view)
 {
@@ -305,8 +320,7 @@ static int set_order(struct top *t, int view)
 		if (column >= 0)
 			t->st.order[i].column = column;
 		else if (i == view)
-			return complain(FI_USAGE, "top: --sort: view %s has no column '%s' (see the man page)",
-					views[i].name, t->o.sort);
+			return no_column("--sort", i, t->o.sort, strlen(t->o.sort));
 	}
 	for (int i = 0; i < VIEWS; i++)
 		t->st.order[i].reverse = t->o.reverse;
@@ -325,8 +339,7 @@ static int set_columns(struct top *t, int view)
 		if (!bad)
 			memcpy(t->st.choice[i], none, sizeof(none));
 		else if (i == view)
-			return complain(FI_USAGE, "top: --columns: view %s has no column '%.*s' (see the man page)",
-					views[i].name, (int)len, bad);
+			return no_column("--columns", i, bad, len);
 	}
 	return 0;
 }

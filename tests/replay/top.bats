@@ -29,6 +29,17 @@ sum() { jq -s --arg t "$1" --arg f "$2" 'map(select(.type == $t) | .[$f]) | add'
 	[ "$begins" -eq "$(jq 'select(.type == "end").ledger.begin | .done + .errors' <<<"$output")" ]
 }
 
+@test "a column that is none: the ones that there are" {
+	local option
+	for option in "--columns=foo" "--columns=+foo" "--sort=foo"; do
+		run -2 --separate-stderr "$TOP" top -b --view files $option -i "$FILE"
+		[ "$output" = "" ]
+		[ "${#stderr_lines[@]}" = 1 ]
+		[[ $stderr == *"view files has no column"*foo"'; there are: name, "*begin_p99_ns* ]] ||
+			{ echo "$stderr"; return 1; }
+	done
+}
+
 @test "a full table: nothing is left out, and it is said" {
 	run --separate-stderr "$TOP" top -j -i "$FILE"
 	local begins view
