@@ -259,6 +259,14 @@ static void set_filters(struct fi_settings *set, const struct opts *o)
 		strncpy(set->comm, o->comm, sizeof(set->comm) - 1);
 }
 
+/* Not refused: the number may be taken again, and a monitor need not fail for want of it. */
+static void warn_of_gone(const char *what, __u32 id)
+{
+	if (id && kill(id, 0) && errno == ESRCH)
+		complain(FI_OK, "no %s has the number %u now, so there may be nothing to see (see: ps -eL)",
+			 what, id);
+}
+
 /*
  * A run that is saved is added up from its records, as its replay will be; the
  * tables in the kernel stay empty then.
@@ -313,9 +321,12 @@ static int live_open(struct session *s, struct source_config *config)
 	if (err)
 		return err;
 	err = source_setup(s, config);
-	if (!err)
-		mounts_find_servers(s->catalog);
-	return err;
+	if (err)
+		return err;
+	warn_of_gone("process", s->o->pid);
+	warn_of_gone("thread", s->o->tid);
+	mounts_find_servers(s->catalog);
+	return 0;
 }
 
 static int open_all(struct session *s, struct source_config *config)

@@ -59,6 +59,23 @@ can()
 	done
 }
 
+@test "a process or thread that is not there: one line says so, but it is no error" {
+	can ftrace
+	gone=$(bash -c 'echo $$')
+	for option in -p -t; do
+		inflight --backend ftrace $option "$gone"
+		[ "$status" = 0 ]
+		[ "${#stderr_lines[@]}" = 1 ]
+		[[ $stderr == *"has the number $gone now"* ]]
+		inflight --backend ftrace $option $$
+		[ "$stderr" = "" ]
+		# Those of a recording are of another time.
+		inflight -i tests/data/top.fiomap $option "$gone"
+		[ "$status" = 0 ]
+		[[ $stderr != *"$gone"* ]]
+	done
+}
+
 @test "a recording: what was in flight at its end" {
 	inflight -i tests/data/top.fiomap
 	[ "$status" = 0 ]
