@@ -27,6 +27,7 @@ struct flight {
 	struct iovec iov;
 	aio_context_t aio;
 	struct iocb iocb;
+	pthread_t submitter;
 	struct io_uring ring;
 	struct task *task;
 };
