@@ -29,7 +29,7 @@ PKG_build := gcc libc6-dev pkg-config clang bpftool libbpf-dev libelf-dev \
 	libjansson-dev libzstd-dev
 PKG_kernel := flex bison bc libssl-dev dwarves ccache xz-utils patch perl git sparse \
 	kmod rsync cpio python3-minimal qemu-system-x86
-PKG_test := procps e2fsprogs libcmocka-dev bats fio fuse3 dmsetup jq tmux trace-cmd \
+PKG_test := procps psmisc e2fsprogs libcmocka-dev bats fio fuse3 dmsetup jq tmux trace-cmd \
 	python3-jsonschema bash-completion zsh fish mandoc stress-ng liburing-dev libcap2-bin
 PKG_bench := bpftrace linux-perf python3-minimal xfsprogs
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
+# bats file_tags=uml
 #
 # A device has one user, and whatever number it has, mappings name it. Tests that say
 # "by the kernel" need one that claims a device when it is registered for writing.
@@ -93,6 +94,7 @@ ext4_device()
 }
 
 @test "a server on swap space is refused" {
+	[ -e /proc/swaps ] || skip "this kernel has no swap; that of user-mode Linux has"
 	mkswap -q "$DEV"
 	swapon "$DEV"
 	DEVICE=$DEV WHO="is swap space; swapoff $DEV first" refused "$DEV"
