@@ -238,13 +238,19 @@ static bool config_flags(const config_t *out)
 
 static bool config_padding(const config_t *out)
 {
-	return out->s_pad[0] | out->s_pad[1] | out->s_pad[2];
+	return out->s_pad[0] | out->s_pad[1] | out->s_pad[2] | out->pad;
 }
 
+/* It ends, is not empty, and has nothing that would move a cursor. */
 static bool config_id(const config_t *out)
 {
+	const size_t len = strnlen(out->s_id, sizeof(out->s_id));
+	size_t printable = 0;
+
+	while (printable < len && out->s_id[printable] >= ' ' && out->s_id[printable] <= '~')
+		printable++;
 	return has(out, FUSE_IOMAP_CONFIG_SID) &&
-	       (!out->s_id[0] || strnlen(out->s_id, sizeof(out->s_id)) == sizeof(out->s_id));
+	       (!len || len == sizeof(out->s_id) || printable < len);
 }
 
 static bool config_uuid(const config_t *out)

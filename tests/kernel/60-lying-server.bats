@@ -58,8 +58,8 @@ declare -gA RULES=(
 	[nowhere-to-write]='needs_space(chk->opflags) && !space|needs_reservation(chk->opflags) && hole'
 	# of CONFIG
 	[flag]='out->flags & ~FUSE_IOMAP_CONFIG_ALL'
-	[padding]='memchr_inv(out->s_pad, 0, sizeof(out->s_pad))'
-	[id]='!memchr(out->s_id, 0, sizeof(out->s_id))|!out->s_id[0]'
+	[padding]='memchr_inv(out->s_pad, 0, sizeof(out->s_pad))|out->pad'
+	[id]='!memchr(out->s_id, 0, sizeof(out->s_id))|!out->s_id[0]|!printable(out->s_id)'
 	[uuid]='!out->s_uuid_len|out->s_uuid_len > sizeof(out->s_uuid)'
 	[block-size]='!fuse_iomap_valid_blksize(out->s_blocksize)'
 	[links]='!out->s_max_links'

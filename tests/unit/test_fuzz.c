@@ -170,7 +170,10 @@ static void each_rule_of_config_is_told(void **state)
 	BREAKS("flag", flags, all | 1ULL << 63);
 	BREAKS("padding", s_pad[0], 1);
 	BREAKS("padding", s_pad[2], 0x80);
+	BREAKS("padding", pad, 1);
 	BREAKS("id", s_id[0], 0);
+	BREAKS("id", s_id[1], '\n');
+	BREAKS("id", s_id[1], '\x80');
 	BREAKS("uuid", s_uuid_len, 0);
 	BREAKS("uuid", s_uuid_len, 17);
 	BREAKS("block-size", s_blocksize, 0);
