@@ -129,15 +129,22 @@ struct task *beside_read(struct server *s, int fd)
 	return NULL;
 }
 
-/* Many ioends of the inode, none of them of the same block */
+static void do_writeback(struct task *t)
+{
+	for (int b = 4; b < 16; b += 2) {
+		write_block(t->fd, b, 'w');
+		start_writeback(t->fd, b, 1);
+	}
+}
+
+/*
+ * Many ioends of the inode, none of them of the same block. If the device is fast, who
+ * writes directly sends IOEND under the inode lock, and these writes wait for it.
+ */
 struct task *beside_writeback(struct server *s, int fd)
 {
 	set_types(s, 4, 12, TYPE_UNWRITTEN);
-	for (int b = 4; b < 16; b += 2) {
-		write_block(fd, b, 'w');
-		start_writeback(fd, b, 1);
-	}
-	return NULL;
+	return task_start("writeback of others", do_writeback, s, fd, 0);
 }
 
 void flight_start(struct flight *f, const struct beside *b, struct server *s)
