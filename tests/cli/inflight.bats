@@ -7,6 +7,14 @@ bats_require_minimum_version 1.5.0
 
 inflight() { run --separate-stderr build/fuseiomap inflight "$@"; }
 
+# refused STATUS WHAT: the last run ended with that, one line that says why, and no data
+refused()
+{
+	[ "$status" = "$1" ] || { echo "$2: $status $output $stderr"; return 1; }
+	[ "$output" = "" ]
+	[ "${#stderr_lines[@]}" = 1 ]
+}
+
 # can BACKEND: this user and this kernel can
 can()
 {
@@ -42,9 +50,7 @@ can()
 	for backend in auto bpf ftrace; do
 		run --separate-stderr setpriv --reuid 65534 --clear-groups --bounding-set -all \
 			"$tool" inflight --backend $backend
-		[ "$status" = 4 ] || { echo "$backend: $status $output $stderr"; return 1; }
-		[ "$output" = "" ]
-		[ "${#stderr_lines[@]}" = 1 ]
+		refused 4 "$backend"
 	done
 }
 
@@ -53,9 +59,7 @@ can()
 	for args in "" --csv -j "--older-than 1ms"; do
 		# shellcheck disable=SC2086
 		run --separate-stderr unshare -Ur build/fuseiomap inflight --backend ftrace $args
-		[ "$status" = 4 ] || { echo "$args: $status $output $stderr"; return 1; }
-		[ "$output" = "" ]
-		[ "${#stderr_lines[@]}" = 1 ]
+		refused 4 "$args"
 	done
 }
 
@@ -93,9 +97,7 @@ can()
 	for args in "--type hole" "--errors" "--short" "--all -i tests/data/top.fiomap" \
 		"--older-than 5x" "1 2 3" "0" "-j --csv" "-g no/such/cgroup" "-m /"; do
 		inflight $args
-		[ "$status" = 2 ] || { echo "$args: status $status"; return 1; }
-		[ "$output" = "" ]
-		[ "${#stderr_lines[@]}" = 1 ]
+		refused 2 "$args"
 	done
 }
 

@@ -35,7 +35,7 @@ liar_start()
 	mkdir -p "$MNT"
 	"$IOMAPFS" -f "$@" "$DEV" "$MNT" 2>"$LIES" 3>&- &
 	LIAR=$!
-	says '^iomapfs: .* on ' "$LIES" $LIAR
+	wait_for 'iomapfs: .* on ' "$LIES" $LIAR
 }
 
 # What the kernel calls the rules that iomapfs names: events by their condition

@@ -49,7 +49,7 @@ posted_start()
 	mkdir -p "$MNT"
 	"$SERVER" "$@" "$DEV" "$MNT" 2>"$LOG" 3>&- &
 	PID=$!
-	says '^ready' "$LOG" $PID && return
+	wait_for ready "$LOG" $PID && return
 	wait $PID || true
 	return 1
 }

@@ -42,19 +42,6 @@ device_stop() { dmsetup remove --retry test; }
 # stale ARG…: says what it found, also where a test expects it to fail
 stale() { "$STALE" "$@"; }
 
-# says PATTERN LOG PROCESS: wait until it does; if it ends before, its log tells why
-says()
-{
-	local i
-	for ((i = 0; i < 300 * SLOW; i++)); do
-		! grep -q "$1" "$2" || return 0
-		[ -d "/proc/$3" ] || break
-		sleep 0.1
-	done
-	cat "$2"
-	return 1
-}
-
 # ---- what the kernel says
 
 # The lines of its log that no test may leave; what kernel/run looks for, and what

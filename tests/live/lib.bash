@@ -100,15 +100,17 @@ measure()
 	complete "$TOOL_OUT"
 }
 
-# wait_for TEXT FILE: until FILE has a line that starts with TEXT
+# wait_for TEXT FILE [PROCESS]: until FILE has a line that starts with TEXT; not any longer
+# than there is the PROCESS that writes it
 wait_for()
 {
 	local i
 	for ((i = 0; i < 300 * SLOW; i++)); do
 		grep -q "^$1" "$2" 2>/dev/null && return 0
+		[ ! "${3:-}" ] || [ -d "/proc/$3" ] || break
 		sleep 0.1
 	done
-	echo "no '$1' in $2 after $((30 * SLOW)) s:"
+	echo "no '$1' in $2 after $((i / 10)) s:"
 	cat "$2"
 	return 1
 }
