@@ -258,11 +258,19 @@ static bool config_uuid(const config_t *out)
 	return has(out, FUSE_IOMAP_CONFIG_UUID) && (out->s_uuid_len < 1 || out->s_uuid_len > 16);
 }
 
+/* A block is one folio at most, and large folios come with huge pages. */
+static uint32_t largest_block(void)
+{
+	bool large = access("/sys/kernel/mm/transparent_hugepage", F_OK) == 0;
+
+	return large ? 65536 : (uint32_t)sysconf(_SC_PAGESIZE);
+}
+
 static bool config_block_size(const config_t *out)
 {
 	return has(out, FUSE_IOMAP_CONFIG_BLOCKSIZE) &&
 	       (__builtin_popcount(out->s_blocksize) != 1 || out->s_blocksize < 512 ||
-		out->s_blocksize > 65536);
+		out->s_blocksize > largest_block());
 }
 
 static bool config_links(const config_t *out)

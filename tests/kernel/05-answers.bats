@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
+# bats file_tags=uml
 #
 # What a server answers, and when, as one program decides it that is server and
 # application at once: nothing hangs, nothing that was synced is lost, no device is

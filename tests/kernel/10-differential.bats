@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
-# bats file_tags=uml
+# bats file_tags=both
 #
 # Random operations on iomapfs and on ext4 at once: returns, sizes and contents
 # are the same. FSDIFF_TIME=SECONDS runs each configuration that long, with new

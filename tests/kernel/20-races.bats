@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
-# bats file_tags=uml
+# bats file_tags=both
 #
 # Truncate, punch and zero against reads and writes of the same file: nothing is
 # lost, nothing comes back, nobody sees what was not written. FSRACE_TIME=SECONDS

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
+# bats file_tags=uml
 #
 # A server whose answers are wrong by chance, under load: the kernel refuses what
 # breaks a rule, with one event that names it, and an application gets an error or

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
+# bats file_tags=uml
 #
 # Servers written for the posted series (v7) work after a rebuild. posted-server does
 # what fuse4fs of that series does, in its order; each of its peculiarities can be
