@@ -104,10 +104,12 @@ measure()
 # than there is the PROCESS that writes it
 wait_for()
 {
-	local i
+	local i over=''
 	for ((i = 0; i < 300 * SLOW; i++)); do
+		# before the look at what it has written, which may be its last words
+		[ ! "${3:-}" ] || [ -d "/proc/$3" ] || over=yes
 		grep -q "^$1" "$2" 2>/dev/null && return 0
-		[ ! "${3:-}" ] || [ -d "/proc/$3" ] || break
+		[ ! "$over" ] || break
 		sleep 0.1
 	done
 	echo "no '$1' in $2 after $((i / 10)) s:"
