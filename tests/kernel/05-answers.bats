@@ -48,6 +48,7 @@ play() { SLOW=$SLOW "$ANSWERS" "$1" 3>&-; }
 @test "size-append-too-large: the same of an append" { play size-append-too-large; }
 @test "size-append-too-small: the same of an append" { play size-append-too-small; }
 @test "size-appends-out-of-order: of two appends the first is answered last" { play size-appends-out-of-order; }
+@test "size-truncate-fails: a truncate that the server did, and failed" { play size-truncate-fails; }
 
 @test "stale-delalloc-fsync: delayed allocation, and fsync" { play stale-delalloc-fsync; }
 @test "stale-delalloc-syncfs: the same by syncfs" { play stale-delalloc-syncfs; }

@@ -70,6 +70,7 @@ struct seen {
 struct manner {
 	uint16_t alloc_type;	/* what a write makes of a hole; UNWRITTEN */
 	uint64_t reply_size;	/* of IOEND, instead of the true one, and 1 more */
+	int size_error;		/* what a size is answered with once it is set */
 	bool passthrough;
 	bool xattrs;		/* there could be some */
 	const struct fuse_iomap_config_out *config;

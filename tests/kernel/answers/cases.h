@@ -72,6 +72,7 @@ CASE(ioend_too_small);
 CASE(ioend_append_too_large);
 CASE(ioend_append_too_small);
 CASE(appends_out_of_order);
+CASE(failed_truncate);
 
 /* ---- mappings that become stale */
 

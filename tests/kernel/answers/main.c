@@ -76,6 +76,7 @@ static const struct test tests[] = {
 	{ "size-append-too-small", "the same of an append", ioend_append_too_small },
 	{ "size-appends-out-of-order", "of two appends the first is answered last",
 	  appends_out_of_order },
+	{ "size-truncate-fails", "a truncate that the server did, and failed", failed_truncate },
 
 	{ "stale-delalloc-fsync", "delayed allocation, and fsync", stale_write, &change_fsync, LAZY },
 	{ "stale-delalloc-syncfs", "the same by syncfs", stale_write, &change_syncfs, LAZY },

@@ -216,7 +216,10 @@ static void serve_setattr(struct server *s, const struct fuse_in_header *ih, con
 
 	if (in->valid & FATTR_SIZE)
 		set_size(s, ih->nodeid, in->size);
-	serve_getattr(s, ih, in);
+	if (in->valid & FATTR_SIZE && s->manner.size_error)
+		reply(s, ih, -s->manner.size_error, NULL, 0);
+	else
+		serve_getattr(s, ih, in);
 }
 
 static void serve_fallocate(struct server *s, const struct fuse_in_header *ih, const void *arg)

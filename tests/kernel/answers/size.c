@@ -175,3 +175,34 @@ void appends_out_of_order(struct server *s, const void *arg)
 	close(fd);
 }
 
+/* A block that is beyond the server's size, but not beyond the kernel's */
+static void write_brings_back(struct server *s, int fd, uint64_t block, const char *how)
+{
+	write_block(fd, block, 'a');
+	expect(fsync(fd) == 0, "fsync of a %s write", how);
+	expect(server_size(s) == (block + 1) * BLOCK, "the server's size is %llu",
+	       (unsigned long long)server_size(s));
+	expect_data(s, fd, block, 0, BLOCK, 'a');
+}
+
+/*
+ * The server has truncated the file when something goes wrong. The kernel cannot
+ * know how far it came; what is synced from now on must be there all the same.
+ */
+void failed_truncate(struct server *s, const void *arg)
+{
+	int fd = file_open(s, O_RDWR), direct_fd = file_open(s, O_RDWR | O_DIRECT);
+	const uint64_t half = USUAL_BLOCKS / 2;
+
+	s->manner.size_error = EIO;
+	expect(task_run("truncate to half", do_truncate, s, fd, half * BLOCK) == -EIO,
+	       "it fails");
+	s->manner.size_error = 0;
+	set_types(s, half, half, TYPE_HOLE);
+	expect(server_size(s) == half * BLOCK, "the server has done it");
+
+	write_brings_back(s, fd, half + 1, "buffered");
+	write_brings_back(s, direct_fd, half + 3, "direct");
+	close(direct_fd);
+	close(fd);
+}
