@@ -700,6 +700,9 @@ static enum lie choose(const struct fuzz *fuzz, uint32_t opcode, struct chance *
 
 	if (below(chance, 100) >= (fuzz->share ?: DEFAULT_SHARE))
 		return LIES;
+	/* Without iomap there is little to lie about. */
+	if (opcode == FUSE_INIT && !(fuzz->lies >> LIE_INIT & 1))
+		return LIES;
 	for (enum lie lie = 0; lie < LIES; lie++)
 		if (fuzz->lies >> lie & 1 && is_for(&lie_kinds[lie], opcode))
 			fit[n++] = lie;

@@ -189,16 +189,17 @@ static void unlink_inode(struct inode *dir, struct inode *inode)
 
 int name_add(struct fs *fs, struct inode *dir, const char *text, struct inode *inode)
 {
-	struct name *name;
+	struct name *name, **in_tree;
 
 	if (strlen(text) > MAX_NAME)
 		return -ENAMETOOLONG;
 	name = name_new(dir, text);
 	if (!name)
 		return -ENOMEM;
-	if (!tsearch(name, &fs->names, name_compare)) {
+	in_tree = tsearch(name, &fs->names, name_compare);
+	if (!in_tree || *in_tree != name) {
 		free(name);
-		return -ENOMEM;
+		return in_tree ? -EEXIST : -ENOMEM;
 	}
 	name->inode = inode;
 	name->cookie = ++fs->cookie;

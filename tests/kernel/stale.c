@@ -207,10 +207,14 @@ static void complain(struct run *run, unsigned int file, uint32_t word, uint64_t
 	       value ? what : "zero", expected);
 }
 
-/* Which operations on @file are sure to have left what they do. */
+/*
+ * Which operations on @file are sure to have left what they do. To replace it may have
+ * removed its name before that failed: what is done then is done to a file that ends
+ * with the mount.
+ */
 static void find_sure(const struct run *run, unsigned int file, bool live, bool *sure)
 {
-	bool synced = live;
+	bool synced = live, unlinked = false;
 
 	for (uint32_t i = run->nops; i-- > 0;) {
 		const struct op *op = &run->ops[i];
@@ -220,6 +224,13 @@ static void find_sure(const struct run *run, unsigned int file, bool live, bool 
 		if (op->kind == FSYNC && run->outcome[i] != NOT_BEGUN && !live)
 			synced = run->outcome[i] == DONE;
 		sure[i] = synced && run->outcome[i] == DONE;
+	}
+	for (uint32_t i = 0; i < run->nops && !live; i++) {
+		if (run->ops[i].file != file)
+			continue;
+		if (run->ops[i].kind == RENEW)
+			unlinked = run->outcome[i] == FAILED;
+		sure[i] &= !unlinked;
 	}
 }
 
